@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* check_port.c: one port of a configuration, see check.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "check_where.h"
+#include "conf.h"
+#include "schema.h"
+#include "value.h"
+
+static int
+check_port_type(const struct where *w, const struct raw_port *raw,
+		const struct port_ops *const *kinds, struct port_conf *port, struct error *e)
+{
+	const struct port_ops *const *kind;
+	char all[160];
+	size_t used = 0;
+
+	if (!raw->type)
+		return check_fail(w, "", -1, e, "type is missing");
+	all[0] = 0;
+	for (kind = kinds; *kind; kind++) {
+		if (strcmp((*kind)->type, raw->type) == 0)
+			break;
+		if (used < sizeof(all))
+			used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s",
+						 used ? ", " : "", (*kind)->type);
+	}
+	if (!*kind)
+		return check_fail(w, "type", -1, e, "\"%.40s\" is none of: %s", raw->type, all);
+	snprintf(port->type, sizeof(port->type), "%s", raw->type);
+	for (const struct schema_own_key *own = schema_own_keys; own->key; own++)
+		if (text_key(w->text, w->map, own->key) && strcmp(own->type, raw->type) != 0)
+			return check_fail(w, own->key, -1, e, "only a %s port has one", own->type);
+	return 0;
+}
+
+static int
+check_port_lcores(const struct where *w, const struct raw_port *raw, const struct conf *conf,
+		  struct port_conf *port, struct error *e)
+{
+	int rc;
+
+	rc = check_cpus(w, "lcores", raw->lcores, raw->lcores_count, port->lcores, e);
+	if (rc)
+		return rc;
+	port->n_lcores = (uint16_t)raw->lcores_count;
+	for (unsigned int i = 0; i < port->n_lcores && conf->n_workers; i++) {
+		uint16_t j = 0;
+
+		while (j < conf->n_workers && conf->workers[j] != port->lcores[i])
+			j++;
+		if (j == conf->n_workers)
+			return check_fail(w, "lcores", (int)i, e,
+					  "CPU %u is not in switch: workers", port->lcores[i]);
+	}
+	return 0;
+}
+
+/* The keys that every kind has. */
+static int
+check_port_common(const struct where *w, const struct raw_port *raw, const struct conf *conf,
+		  struct port_conf *port, struct error *e)
+{
+	uint64_t mtu = PORT_MTU_DEFAULT, queues = 1;
+	uint64_t max_macs = strcmp(port->type, "vhost-user") == 0 ? CONF_MACS_VHOST_DEFAULT :
+								    PORT_MACS_UNLIMITED;
+	int rc;
+
+	rc = check_number(w, "mtu", raw->mtu, PORT_MTU_MIN, PORT_MTU_MAX, &mtu, e);
+	if (!rc)
+		rc = check_number(w, "queues", raw->queues, 1, PORT_QUEUES_MAX, &queues, e);
+	if (!rc && raw->max_macs && strcmp(raw->max_macs, "unlimited") == 0)
+		max_macs = PORT_MACS_UNLIMITED;
+	else if (!rc)
+		rc = check_number(w, "max_macs", raw->max_macs, 1, FDB_MAX_LIMIT, &max_macs, e);
+	if (!rc)
+		rc = check_port_lcores(w, raw, conf, port, e);
+	port->mtu = (uint16_t)mtu;
+	port->queues = (uint16_t)queues;
+	port->max_macs = (uint32_t)max_macs;
+	return rc;
+}
+
+/* A user or a group; whether the machine knows it is vhost's to say. */
+static int
+check_account(const struct where *w, const char *key, const char *text, char out[64],
+	      struct error *e)
+{
+	if (!text)
+		return 0;
+	if (!value_is_name(text, 63))
+		return check_fail(w, key, -1, e, CHECK_NAME_RULE, text, 63);
+	snprintf(out, 64, "%s", text);
+	return 0;
+}
+
+static int
+check_port_vhost(const struct where *w, const struct raw_port *raw, struct port_conf *port,
+		 struct error *e)
+{
+	static const struct check_word modes[] = {{"server", false}, {"client", true}, {NULL, 0}};
+	static const struct check_word paths[] = {{"direct", false}, {"library", true}, {NULL, 0}};
+	int is_client = false, is_library = false, rc;
+
+	if (!raw->socket)
+		return check_fail(w, "", -1, e, "socket is missing");
+	rc = check_path(w, "socket", raw->socket, port->vhost.socket, e);
+	if (!rc)
+		rc = check_word(w, "mode", raw->mode, modes, &is_client, e);
+	if (!rc)
+		rc = check_word(w, "datapath", raw->datapath, paths, &is_library, e);
+	if (!rc)
+		rc = check_account(w, "owner", raw->owner, port->vhost.owner, e);
+	if (!rc)
+		rc = check_account(w, "group", raw->group, port->vhost.group, e);
+	port->vhost.is_client = is_client;
+	port->vhost.is_library = is_library;
+	port->vhost.permissions = 0660;
+	if (!rc && raw->permissions && !value_permissions(raw->permissions, &port->vhost.permissions))
+		rc = check_fail(w, "permissions", -1, e,
+				"\"%.40s\" is not octal and in 0000..0777, as \"0660\" is",
+				raw->permissions);
+	return rc;
+}
+
+/* RFC 1122 §3.2.1.3, RFC 4291 §2.7: an interface's own address is none of these. */
+static bool
+check_is_host_address(const struct port_address *a)
+{
+	uint32_t in = ntohl(a->in.s_addr);
+
+	if (a->family == AF_INET6)
+		return !IN6_IS_ADDR_MULTICAST(&a->in6) && !IN6_IS_ADDR_UNSPECIFIED(&a->in6);
+	return in >> 24 != 0 && !IN_MULTICAST(in) && in != INADDR_BROADCAST;
+}
+
+static int
+check_port_addresses(const struct where *w, const struct raw_port *raw, struct port_conf *port,
+		     struct error *e)
+{
+	for (unsigned int i = 0; i < raw->address_count; i++) {
+		const char *text = raw->address[i];
+		struct port_address *a = &port->tap.addresses[i];
+
+		if (!value_prefix(text, a))
+			return check_fail(w, "address", (int)i, e,
+					  "\"%.60s\" is not an address with its prefix length, as "
+					  "10.77.0.254/24 or fd77::fe/64 are",
+					  text);
+		if (!check_is_host_address(a))
+			return check_fail(w, "address", (int)i, e,
+					  "%.60s can't be the address of a host", text);
+		for (unsigned int j = 0; j < i; j++)
+			if (memcmp(a, &port->tap.addresses[j], sizeof(*a)) == 0)
+				return check_fail(w, "address", (int)i, e, "%.60s is there twice",
+						  text);
+	}
+	port->tap.n_addresses = (uint16_t)raw->address_count;
+	return 0;
+}
+
+static int
+check_port_tap(const struct where *w, const struct raw_port *raw, struct port_conf *port,
+	       struct error *e)
+{
+	static const uint8_t zero[6];
+	const char *ifname = raw->ifname ? raw->ifname : port->name;
+	const size_t len_max = sizeof(port->tap.ifname) - 1;
+
+	if (!raw->ifname && strlen(ifname) > len_max)
+		return check_fail(w, "", -1, e,
+				  "ifname is missing, and the port's name is too long for an "
+				  "interface, which takes %zu bytes",
+				  len_max);
+	if (!value_is_name(ifname, len_max))
+		return check_fail(w, "ifname", -1, e, CHECK_NAME_RULE, ifname, (int)len_max);
+	memcpy(port->tap.ifname, ifname, strlen(ifname) + 1);
+	if (raw->mac) {
+		if (!value_mac(raw->mac, &port->tap.mac))
+			return check_fail(w, "mac", -1, e,
+					  "\"%.40s\" is not a MAC, as \"52:54:00:77:00:fe\" is",
+					  raw->mac);
+		if (port->tap.mac.ether_addr_octet[0] & 1)
+			return check_fail(w, "mac", -1, e, "%s is a group's address, not a station's",
+					  raw->mac);
+		if (memcmp(&port->tap.mac, zero, sizeof(zero)) == 0)
+			return check_fail(w, "mac", -1, e, "all zeroes is nobody's address");
+		port->tap.has_mac = true;
+	}
+	return check_port_addresses(w, raw, port, e);
+}
+
+/* What two ports of a switch can't both have. */
+static int
+check_port_beside(const struct where *w, const struct port_conf *port,
+		  const struct port_conf *other, struct error *e)
+{
+	if (strcmp(port->name, other->name) == 0)
+		return check_fail(w, "name", -1, e, "another port has this name");
+	if (port->vhost.socket[0] && strcmp(port->vhost.socket, other->vhost.socket) == 0)
+		return check_fail(w, "socket", -1, e, "port %s has this socket", other->name);
+	if (port->tap.ifname[0] && strcmp(port->tap.ifname, other->tap.ifname) == 0)
+		return check_fail(w, "ifname", -1, e, "port %s has interface %s", other->name,
+				  port->tap.ifname);
+	if (port->tap.has_mac && other->tap.has_mac &&
+	    memcmp(&port->tap.mac, &other->tap.mac, sizeof(port->tap.mac)) == 0)
+		return check_fail(w, "mac", -1, e, "port %s has this address", other->name);
+	for (unsigned int i = 0; i < port->tap.n_addresses; i++)
+		for (unsigned int j = 0; j < other->tap.n_addresses; j++)
+			if (memcmp(&port->tap.addresses[i], &other->tap.addresses[j],
+				   sizeof(port->tap.addresses[i])) == 0)
+				return check_fail(w, "address", (int)i, e,
+						  "port %s has this address", other->name);
+	return 0;
+}
+
+int
+check_port(const struct where *w, const struct raw_port *raw, const struct port_ops *const *kinds,
+	   struct conf *conf, struct error *e)
+{
+	struct port_conf *port = &conf->ports[conf->n_ports];
+	int rc;
+
+	if (!raw->name)
+		return check_fail(w, "", -1, e, "name is missing");
+	if (!value_is_name(raw->name, PORT_NAME_MAX - 1))
+		return check_fail(w, "name", -1, e, CHECK_NAME_RULE, raw->name, PORT_NAME_MAX - 1);
+	snprintf(port->name, sizeof(port->name), "%s", raw->name);
+	rc = check_port_type(w, raw, kinds, port, e);
+	if (!rc)
+		rc = check_port_common(w, raw, conf, port, e);
+	if (!rc && strcmp(port->type, "vhost-user") == 0)
+		rc = check_port_vhost(w, raw, port, e);
+	if (!rc && strcmp(port->type, "tap") == 0)
+		rc = check_port_tap(w, raw, port, e);
+	if (!rc && strcmp(port->vhost.socket, conf->control) == 0)
+		rc = check_fail(w, "socket", -1, e, "this is the control socket of the switch");
+	for (uint32_t i = 0; i < conf->n_ports && !rc; i++)
+		rc = check_port_beside(w, port, &conf->ports[i], e);
+	if (!rc)
+		conf->n_ports++;
+	return rc;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* load.c: a struct conf from a file or text, and its copies, see conf.h. */
+#include "conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "schema.h"
+#include "text.h"
+
+void
+conf_free(struct conf *conf)
+{
+	if (!conf)
+		return;
+	free(conf->ports);
+	free(conf->lines);
+	free(conf->source);
+	free(conf);
+}
+
+int
+conf_load_text(const char *text, size_t len, const char *name, const struct port_ops *const *kinds,
+	       struct conf **conf, struct error *e)
+{
+	struct conf *loaded = NULL;
+	struct raw *raw = NULL;
+	struct text t;
+	int rc;
+
+	*conf = NULL;
+	if (len > CONF_TEXT_MAX)
+		return error_set(e, -EFBIG, "%.340s: has %zu bytes, a configuration at most %d",
+				 name, len, CONF_TEXT_MAX);
+	rc = text_init(&t, name, text, len, e);
+	if (!rc)
+		rc = schema_load(&t, &raw, e);
+	if (!rc) {
+		loaded = calloc(1, sizeof(*loaded));
+		if (loaded)
+			loaded->source = strdup(name);
+		if (!loaded || !loaded->source)
+			rc = error_set(e, -ENOMEM, "%.340s: out of memory", name);
+	}
+	if (!rc)
+		rc = check_conf(&t, raw, kinds, loaded, e);
+	schema_free(raw);
+	text_fini(&t);
+	if (rc) {
+		conf_free(loaded);
+		return rc;
+	}
+	*conf = loaded;
+	return 0;
+}
+
+/* Reads what is in a file, up to one byte more than is allowed. */
+static int
+load_read(int fd, const char *path, char *text, size_t *len, struct error *e)
+{
+	ssize_t n;
+
+	*len = 0;
+	do {
+		n = read(fd, text + *len, CONF_TEXT_MAX + 1 - *len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set(e, -errno, "%.340s: can't be read: %s", path,
+					 strerror(errno));
+		*len += (size_t)n;
+	} while (n && *len <= CONF_TEXT_MAX);
+	if (*len > CONF_TEXT_MAX)
+		return error_set(e, -EFBIG, "%.340s: has more than %d bytes, which no configuration has",
+				 path, CONF_TEXT_MAX);
+	return 0;
+}
+
+int
+conf_load_file(const char *path, const struct port_ops *const *kinds, struct conf **conf,
+	       struct error *e)
+{
+	struct stat st;
+	size_t len;
+	char *text;
+	int fd, rc;
+
+	*conf = NULL;
+	/* not blocking: a FIFO must not stop the control thread */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return error_set(e, -errno, "%.340s: can't be opened: %s", path, strerror(errno));
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return error_set(e, -EINVAL, "%.340s: is not a file", path);
+	}
+	text = malloc(CONF_TEXT_MAX + 1);
+	if (!text) {
+		close(fd);
+		return error_set(e, -ENOMEM, "%.340s: out of memory", path);
+	}
+	rc = load_read(fd, path, text, &len, e);
+	close(fd);
+	if (!rc)
+		rc = conf_load_text(text, len, path, kinds, conf, e);
+	free(text);
+	return rc;
+}
+
+/* A copy with room for n_more ports; NULL: out of memory. */
+static struct conf *
+load_copy(const struct conf *base, uint32_t n_more)
+{
+	size_t n = (size_t)base->n_ports + n_more;
+	struct conf *copy = malloc(sizeof(*copy));
+
+	if (!copy)
+		return NULL;
+	*copy = *base;
+	copy->source = base->source ? strdup(base->source) : NULL;
+	copy->ports = calloc(n + 1, sizeof(*copy->ports));
+	copy->lines = calloc(n + 1, sizeof(*copy->lines));
+	if (!copy->ports || !copy->lines || (base->source && !copy->source)) {
+		conf_free(copy);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < base->n_ports; i++) {
+		copy->ports[i] = base->ports[i];
+		copy->lines[i] = base->lines ? base->lines[i] : 0;
+	}
+	return copy;
+}
+
+int
+conf_add_port(const struct conf *base, const char *text, size_t len,
+	      const struct port_ops *const *kinds, struct conf **conf, struct error *e)
+{
+	struct conf *copy = NULL;
+	struct raw_port *raw = NULL;
+	struct text t;
+	int rc;
+
+	*conf = NULL;
+	if (base->n_ports >= PORTS_MAX)
+		return error_set(e, -ENOSPC, "port: there are %u ports, and no more can be", PORTS_MAX);
+	if (len > CONF_TEXT_MAX)
+		return error_set(e, -EFBIG, "port: the text has %zu bytes, at most %d can be", len,
+				 CONF_TEXT_MAX);
+	rc = text_init(&t, NULL, text, len, e);
+	if (!rc)
+		rc = schema_load_port(&t, &raw, e);
+	if (!rc) {
+		copy = load_copy(base, 1);
+		if (!copy)
+			rc = error_set(e, -ENOMEM, "port: out of memory");
+	}
+	if (!rc)
+		rc = check_add_port(&t, raw, kinds, copy, e);
+	schema_free_port(raw);
+	text_fini(&t);
+	if (rc) {
+		conf_free(copy);
+		return rc;
+	}
+	*conf = copy;
+	return 0;
+}
+
+int
+conf_del_port(const struct conf *base, const char *name, struct conf **conf, struct error *e)
+{
+	const struct port_conf *port = conf_find_port(base, name);
+	struct conf *copy;
+	size_t i;
+
+	*conf = NULL;
+	if (!port)
+		return error_set(e, -ENOENT, "port %.40s: there is no such port", name);
+	copy = load_copy(base, 0);
+	if (!copy)
+		return error_set(e, -ENOMEM, "port %s: out of memory", port->name);
+	i = (size_t)(port - base->ports);
+	copy->n_ports--;
+	memmove(&copy->ports[i], &copy->ports[i + 1], (copy->n_ports - i) * sizeof(*copy->ports));
+	memmove(&copy->lines[i], &copy->lines[i + 1], (copy->n_ports - i) * sizeof(*copy->lines));
+	*conf = copy;
+	return 0;
+}
+
+const struct port_conf *
+conf_find_port(const struct conf *conf, const char *name)
+{
+	for (uint32_t i = 0; i < conf->n_ports; i++)
+		if (strcmp(conf->ports[i].name, name) == 0)
+			return &conf->ports[i];
+	return NULL;
+}
+
+void
+conf_where(const struct conf *conf, const struct port_conf *port, char *where, size_t len)
+{
+	size_t i = (size_t)(port - conf->ports);
+
+	where[0] = 0;
+	if (conf->source && conf->lines && conf->lines[i])
+		snprintf(where, len, "%.280s:%u: ", conf->source, conf->lines[i]);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* methods.c: the methods of the control socket; those that change something. */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control_state.h"
+#include "error.h"
+#include "fdb.h"
+#include "log.h"
+#include "switch.h"
+
+/* Says in the log who changed what. */
+static void
+methods_log(const struct control *control, const char *what, const char *on)
+{
+	const struct control_client *caller = control->caller;
+
+	if (caller)
+		log_info("control: pid %ld of user %ld: %s %s", (long)caller->peer.pid,
+			 (long)caller->peer.uid, what, on);
+}
+
+static int
+methods_refuse_unknown(struct json_object *params, const char *const *known, struct error *e)
+{
+	if (!params)
+		return 0;
+	json_object_object_foreach(params, key, value)
+	{
+		const char *const *k = known;
+
+		(void)value;
+		while (*k && strcmp(*k, key) != 0)
+			k++;
+		if (!*k)
+			return error_set(e, RPC_INVALID_PARAMS, "there is no parameter \"%.40s\"", key);
+	}
+	return 0;
+}
+
+/* The parameter of that name, which must be a text. */
+static int
+methods_need(struct json_object *params, const char *key, const char **text, struct error *e)
+{
+	*text = rpc_text(params, key);
+	if (*text)
+		return 0;
+	return error_set(e, RPC_INVALID_PARAMS, "parameter %s is missing or no text", key);
+}
+
+static int
+methods_apply(struct control *control, struct conf *next, struct error *e)
+{
+	return control_apply(control, next, e) ? RPC_REFUSED : 0;
+}
+
+static int
+methods_port_add(void *context, struct json_object *params, struct json_object **result,
+		 struct error *e)
+{
+	struct control *control = context;
+	struct json_object *name;
+	struct conf *next;
+	const char *text;
+	int rc;
+
+	if (!params)
+		return error_set(e, RPC_INVALID_PARAMS, "the keys of a port are missing");
+	/* JSON is YAML; with spaces it is so for every parser */
+	text = json_object_to_json_string_ext(params, JSON_C_TO_STRING_SPACED |
+							      JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (!text)
+		return error_set(e, RPC_REFUSED, "port: out of memory");
+	if (conf_add_port(control->conf, text, strlen(text), control->sw->kinds, &next, e))
+		return RPC_REFUSED;
+	rc = methods_apply(control, next, e);
+	if (rc)
+		return rc;
+	json_object_object_get_ex(params, "name", &name);
+	methods_log(control, "port.add", json_object_get_string(name));
+	*result = json_object_new_object();
+	json_object_object_add(*result, "name", json_object_get(name));
+	return 0;
+}
+
+static int
+methods_port_del(void *context, struct json_object *params, struct json_object **result,
+		 struct error *e)
+{
+	static const char *const known[] = {"name", NULL};
+	struct control *control = context;
+	struct conf *next;
+	const char *name;
+	int rc;
+
+	rc = methods_refuse_unknown(params, known, e);
+	if (!rc)
+		rc = methods_need(params, "name", &name, e);
+	if (rc)
+		return rc;
+	if (conf_del_port(control->conf, name, &next, e))
+		return RPC_REFUSED;
+	rc = methods_apply(control, next, e);
+	if (rc)
+		return rc;
+	methods_log(control, "port.del", name);
+	*result = json_object_new_object();
+	json_object_object_add(*result, "name", json_object_new_string(name));
+	return 0;
+}
+
+static int
+methods_fdb_flush(void *context, struct json_object *params, struct json_object **result,
+		  struct error *e)
+{
+	static const char *const known[] = {"port", NULL};
+	struct control *control = context;
+	uint16_t id = FDB_NO_PORT;
+	const char *name = NULL;
+	struct port *port;
+	uint32_t n;
+	int rc;
+
+	rc = methods_refuse_unknown(params, known, e);
+	if (!rc && params && json_object_object_get_ex(params, "port", NULL))
+		rc = methods_need(params, "port", &name, e);
+	if (rc)
+		return rc;
+	if (name) {
+		port = switch_port_find(control->sw, name);
+		if (!port)
+			return error_set(e, RPC_REFUSED, "port %.40s: there is no such port", name);
+		id = port->id;
+	}
+	n = fdb_flush(control->sw->fdb, id, false);
+	methods_log(control, "fdb.flush", name ? name : "of all ports");
+	*result = json_object_new_object();
+	json_object_object_add(*result, "flushed", json_object_new_uint64(n));
+	return 0;
+}
+
+/* Loads the text that came along; its name is for errors only. */
+static int
+methods_load(struct control *control, struct json_object *params, struct conf **conf,
+	     struct error *e)
+{
+	static const char *const known[] = {"text", "name", NULL};
+	struct json_object *text;
+	const char *name = "text";
+	int rc;
+
+	rc = methods_refuse_unknown(params, known, e);
+	if (!rc && params && json_object_object_get_ex(params, "name", NULL))
+		rc = methods_need(params, "name", &name, e);
+	if (rc)
+		return rc;
+	if (!params || !json_object_object_get_ex(params, "text", &text) ||
+	    !json_object_is_type(text, json_type_string))
+		return error_set(e, RPC_INVALID_PARAMS, "parameter text is missing or no text");
+	if (conf_load_text(json_object_get_string(text), (size_t)json_object_get_string_len(text),
+			   name, control->sw->kinds, conf, e))
+		return RPC_REFUSED;
+	return 0;
+}
+
+static struct json_object *
+methods_count(const struct conf *conf)
+{
+	struct json_object *result = json_object_new_object();
+
+	json_object_object_add(result, "ports", json_object_new_uint64(conf->n_ports));
+	return result;
+}
+
+static int
+methods_config_check(void *context, struct json_object *params, struct json_object **result,
+		     struct error *e)
+{
+	struct control *control = context;
+	struct switch_conf unused;
+	struct conf *conf;
+	int rc;
+
+	rc = methods_load(control, params, &conf, e);
+	if (rc)
+		return rc;
+	if (conf_switch(conf, &control->info.cpus, &unused, e))
+		rc = RPC_REFUSED;
+	else
+		*result = methods_count(conf);
+	conf_free(conf);
+	return rc;
+}
+
+static int
+methods_config_apply(void *context, struct json_object *params, struct json_object **result,
+		     struct error *e)
+{
+	struct control *control = context;
+	struct conf *conf;
+	int rc;
+
+	rc = methods_load(control, params, &conf, e);
+	if (rc)
+		return rc;
+	rc = methods_apply(control, conf, e);
+	if (rc)
+		return rc;
+	methods_log(control, "config.apply", control->conf->source);
+	*result = methods_count(control->conf);
+	return 0;
+}
+
+const struct rpc_method control_methods[] = {
+	{"status", show_status},
+	{"port.list", show_ports},
+	{"port.show", show_port},
+	{"port.add", methods_port_add},
+	{"port.del", methods_port_del},
+	{"fdb.list", show_fdb},
+	{"fdb.flush", methods_fdb_flush},
+	{"stats", show_stats},
+	{"worker.list", show_workers},
+	{"config.show", show_config},
+	{"config.check", methods_config_check},
+	{"config.apply", methods_config_apply},
+	{"version", show_version},
+	{NULL, NULL},
+};

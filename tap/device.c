@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* device.c: a TAP interface and the DPDK device on it, see device.h. */
+#include "device.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/if_tun.h>
+
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_log.h>
+#include <rte_version.h>
+
+#include "error.h"
+#include "port.h"
+
+#define TUN_PATH   "/dev/net/tun"
+#define DRIVER_LOG "pmd.net.tap"
+
+int
+device_check_name(const char *port_name, const char *ifname, struct error *e)
+{
+	size_t len = strlen(ifname);
+
+	if (len == 0 || len >= IFNAMSIZ)
+		return error_set(e, -EINVAL,
+				 "port %s: ifname: %zu bytes, an interface's name has 1 to %d",
+				 port_name, len, IFNAMSIZ - 1);
+	for (const char *c = ifname; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("_.-", *c))
+			return error_set(e, -EINVAL,
+					 "port %s: ifname: %s: use letters, digits and _.- only",
+					 port_name, ifname);
+	if (strcmp(ifname, ".") == 0 || strcmp(ifname, "..") == 0)
+		return error_set(e, -EINVAL, "port %s: ifname: %s is no name for an interface",
+				 port_name, ifname);
+	return 0;
+}
+
+static int
+tun_open(const char *port_name, struct error *e)
+{
+	int fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
+		return error_set(e, -errno,
+				 "port %s: " TUN_PATH " is missing: load the module with "
+				 "`modprobe tun` (in a container, pass the device in)",
+				 port_name);
+	if (errno == EACCES || errno == EPERM)
+		return error_set(
+			e, -errno,
+			"port %s: no right to open " TUN_PATH ": run as root, or give the "
+			"user read and write access to it and the capability CAP_NET_ADMIN",
+			port_name);
+	return error_set(e, -errno, "port %s: can't open " TUN_PATH ": %s", port_name,
+			 strerror(errno));
+}
+
+int
+device_check_tun(const char *port_name, struct error *e)
+{
+	int fd = tun_open(port_name, e);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+/* Makes the interface, with the flags that net_tap gives when it attaches its queues. */
+static int
+interface_create(struct tap_device *dev, const char *port_name, struct error *e)
+{
+	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_MULTI_QUEUE | IFF_TUN_EXCL)};
+
+	dev->fd = tun_open(port_name, e);
+	if (dev->fd < 0)
+		return dev->fd;
+	memcpy(ifr.ifr_name, dev->ifname, IFNAMSIZ);
+	if (ioctl(dev->fd, TUNSETIFF, &ifr) < 0) {
+		if (errno == EBUSY || errno == EEXIST)
+			return error_set(e, -EEXIST,
+					 "port %s: ifname: the interface %s exists already: choose "
+					 "another name, or remove it with `ip link del %s`",
+					 port_name, dev->ifname, dev->ifname);
+		if (errno == EPERM || errno == EACCES)
+			return error_set(e, -errno,
+					 "port %s: no right to make the interface %s: run as root, "
+					 "or give vswitchd the capability CAP_NET_ADMIN",
+					 port_name, dev->ifname);
+		return error_set(e, -errno, "port %s: can't make the interface %s: %s", port_name,
+				 dev->ifname, strerror(errno));
+	}
+	ifr = (struct ifreq){.ifr_flags = IFF_DETACH_QUEUE};
+	if (ioctl(dev->fd, TUNSETQUEUE, &ifr) < 0)
+		return error_set(e, -errno, "port %s: can't detach from the interface %s: %s",
+				 port_name, dev->ifname, strerror(errno));
+	return 0;
+}
+
+/*
+ * What can go wrong is told by our own sentences; what is left of the driver's messages at its own
+ * level is about classifiers that we don't use. EAL's --log-level still turns them on.
+ */
+static void
+driver_quiet(void)
+{
+	int type = rte_log_register(DRIVER_LOG);
+
+	if (type >= 0 && rte_log_get_level((uint32_t)type) == RTE_LOG_NOTICE)
+		rte_log_set_level((uint32_t)type, RTE_LOG_CRIT);
+}
+
+static int
+driver_probe(struct tap_device *dev, const struct port *port, struct error *e)
+{
+	const struct port_conf *conf = &port->conf;
+	char args[128], mac[RTE_ETHER_ADDR_FMT_SIZE];
+	struct rte_ether_addr addr;
+	int n;
+
+	driver_quiet();
+	n = snprintf(args, sizeof(args), "iface=%s", dev->ifname);
+	if (conf->tap.has_mac) {
+		memcpy(&addr, &conf->tap.mac, sizeof(addr));
+		rte_ether_format_addr(mac, sizeof(mac), &addr);
+		snprintf(args + n, sizeof(args) - (size_t)n, ",mac=%s", mac);
+	}
+	snprintf(dev->vdev, sizeof(dev->vdev), "net_tap%u", port->id);
+	if (rte_eal_hotplug_add("vdev", dev->vdev, args) == 0) {
+		dev->is_probed = true;
+		if (rte_eth_dev_get_port_by_name(dev->vdev, &dev->dpdk_port) == 0)
+			return 0;
+	}
+	return error_set(
+		e, -ENODEV,
+		"port %s: the driver net_tap of %s does not take the interface %s: is its "
+		"library librte_net_tap installed? `vswitchd ... -- --log-level=" DRIVER_LOG
+		":debug` says more",
+		conf->name, rte_version(), dev->ifname);
+}
+
+int
+device_create(struct tap_device *dev, const struct port *port, struct error *e)
+{
+	int err;
+
+	*dev = (struct tap_device){.fd = -1};
+	err = device_check_name(port->conf.name, port->conf.tap.ifname, e);
+	if (err)
+		return err;
+	memcpy(dev->ifname, port->conf.tap.ifname, IFNAMSIZ);
+	err = interface_create(dev, port->conf.name, e);
+	if (err == 0)
+		err = driver_probe(dev, port, e);
+	if (err)
+		device_destroy(dev);
+	return err;
+}
+
+void
+device_destroy(struct tap_device *dev)
+{
+	if (dev->is_probed)
+		rte_eal_hotplug_remove("vdev", dev->vdev);
+	if (dev->fd >= 0)
+		close(dev->fd);
+	*dev = (struct tap_device){.fd = -1};
+}
+
+static void
+signal_ignored(int signo)
+{
+	(void)signo;
+}
+
+void
+device_take_signals(struct device_signals *signals)
+{
+	struct sigaction take = {.sa_handler = signal_ignored, .sa_flags = SA_RESTART};
+
+	signals->taken = 0;
+	for (int signo = SIGRTMIN; signo <= SIGRTMAX; signo++) {
+		struct sigaction now;
+
+		if (sigaction(signo, NULL, &now) == 0 && now.sa_handler == SIG_DFL &&
+		    sigaction(signo, &take, NULL) == 0)
+			signals->taken |= 1ull << (signo - SIGRTMIN);
+	}
+}
+
+void
+device_give_signals(const struct device_signals *signals)
+{
+	struct sigaction give = {.sa_handler = SIG_DFL};
+
+	for (int signo = SIGRTMIN; signo <= SIGRTMAX; signo++)
+		if (signals->taken & 1ull << (signo - SIGRTMIN))
+			sigaction(signo, &give, NULL);
+}
+
+static bool
+is_own_namespace(int ns_fd)
+{
+	struct stat own, other;
+
+	return stat("/proc/thread-self/ns/net", &own) == 0 && fstat(ns_fd, &other) == 0 &&
+	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+}
+
+enum device_place
+device_look(int fd, char ifname[IFNAMSIZ], int *ns_fd)
+{
+	struct ifreq ifr = {0};
+	bool is_here;
+	int ns;
+
+	if (ns_fd)
+		*ns_fd = -1;
+	if (ioctl(fd, TUNGETIFF, &ifr) < 0)
+		return DEVICE_GONE;
+	memcpy(ifname, ifr.ifr_name, IFNAMSIZ);
+	ifname[IFNAMSIZ - 1] = 0;
+	ns = ioctl(fd, TUNGETDEVNETNS);
+	if (ns < 0)
+		return if_nametoindex(ifname) ? DEVICE_HERE : DEVICE_ELSEWHERE;
+	is_here = is_own_namespace(ns);
+	if (!is_here && ns_fd)
+		*ns_fd = ns;
+	else
+		close(ns);
+	return is_here ? DEVICE_HERE : DEVICE_ELSEWHERE;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * netlink.h: what the kernel's rtnetlink (rtnetlink(7)) is asked about interfaces.
+ *
+ * All act in the network namespace of the calling thread. Errors come with the kernel's own words
+ * in why, for the caller's sentence.
+ *
+ * Threads: any; each call has a socket of its own.
+ */
+#ifndef TAP_NETLINK_H
+#define TAP_NETLINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct error;
+struct port_address;
+
+struct netlink_link {
+	uint32_t index;
+	bool up; /* set up by the host, and has its carrier */
+	uint32_t mtu;
+	uint8_t mac[6];
+};
+
+enum {
+	NETLINK_OWN_NAMESPACE = -1
+};
+
+/*
+ * The number that the calling thread's network namespace has for another one, given by a
+ * descriptor of it; it gets one if it has none. 0 or -errno. Needs CAP_NET_ADMIN.
+ */
+int netlink_namespace_id(int ns_fd, int32_t *id, struct error *why);
+
+/*
+ * Asks for the interface of that name in a namespace, by its number. 0 or -errno (-ENODEV: there is
+ * none). Namespaces but the own need CAP_NET_ADMIN.
+ */
+int
+netlink_get_link(int32_t ns_id, const char *ifname, struct netlink_link *link, struct error *why);
+
+/* Gives an interface an address, IPv6 without duplicate address detection. 0 or -errno. */
+int netlink_add_address(uint32_t index, const struct port_address *address, struct error *why);
+
+struct mnl_socket;
+
+/*
+ * A socket that gets a message for each change of an interface; NULL with why. *sees_all: also for
+ * those in other namespaces that have a number (needs CAP_NET_BROADCAST). A namespace is not kept
+ * alive by this.
+ */
+struct mnl_socket *netlink_watch_open(bool *sees_all, struct error *why);
+void netlink_watch_close(struct mnl_socket *socket); /* takes NULL */
+int netlink_watch_fd(const struct mnl_socket *socket);
+
+/* Throws away all waiting messages: they say only that something changed. */
+void netlink_watch_drain(struct mnl_socket *socket);
+
+#endif

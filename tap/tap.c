@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tap.c: the port_ops of ports to the host's kernel, see tap.h. */
+#include "tap.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_cycles.h>
+#include <rte_ether.h>
+
+#include "device.h"
+#include "error.h"
+#include "ethdev.h"
+#include "frame.h"
+#include "netlink.h"
+#include "port.h"
+#include "watch.h"
+
+enum {
+	MTU_MIN_IPV6 = 1280,   /* RFC 8200 §5 */
+	RX_SEGMENT_LEN = 2048, /* bytes: net_tap's descriptors are segments of the one next frame */
+	POLL_GAP_US = 10,
+};
+
+/*
+ * An empty queue costs a read(2) that says so. A queue that was just read empty is left alone for
+ * POLL_GAP_US: the other queues of the worker lose little to it, and the host little time.
+ */
+struct tap_queue {
+	alignas(64) uint64_t next_poll; /* worker only; TSC */
+};
+
+struct tap {
+	struct port *port;	  /* control: wo before the port is published, then all: ro */
+	struct tap_device device; /* the same */
+	struct ethdev *ethdev;	  /* the same */
+	struct watch *watch;	  /* control */
+	struct tap *next;	  /* control */
+	uint64_t poll_gap;	  /* as ethdev; TSC cycles */
+	struct tap_queue queues[PORT_QUEUES_MAX];
+};
+
+static struct tap *taps; /* all that are open; control */
+
+static const struct tap *
+tap_find(const char *ifname)
+{
+	const struct tap *t = taps;
+
+	while (t && strcmp(t->device.ifname, ifname) != 0)
+		t = t->next;
+	return t;
+}
+
+static int
+check_mtu(const struct port_conf *conf, uint16_t mtu, struct error *e)
+{
+	for (uint16_t i = 0; i < conf->tap.n_addresses; i++)
+		if (conf->tap.addresses[i].family == AF_INET6 && mtu < MTU_MIN_IPV6)
+			return error_set(e, -EINVAL,
+					 "port %s: mtu: %u is too small for an IPv6 address, which "
+					 "takes %d",
+					 conf->name, mtu, MTU_MIN_IPV6);
+	return 0;
+}
+
+static int
+check_mac(const struct port_conf *conf, struct error *e)
+{
+	struct rte_ether_addr mac;
+
+	memcpy(&mac, &conf->tap.mac, sizeof(mac));
+	if (!conf->tap.has_mac || rte_is_valid_assigned_ether_addr(&mac))
+		return 0;
+	return error_set(
+		e, -EINVAL,
+		"port %s: mac: a group's address or all zeroes can't be an interface's own",
+		conf->name);
+}
+
+static int
+tap_check(const struct port_conf *conf, struct error *e)
+{
+	struct netlink_link link;
+	struct error why;
+	int err = device_check_name(conf->name, conf->tap.ifname, e);
+
+	if (err == 0)
+		err = check_mac(conf, e);
+	if (err == 0)
+		err = check_mtu(conf, conf->mtu, e);
+	if (err == 0)
+		err = device_check_tun(conf->name, e);
+	if (err)
+		return err;
+	/* one of our own may be about to be replaced */
+	if (!tap_find(conf->tap.ifname) &&
+	    netlink_get_link(NETLINK_OWN_NAMESPACE, conf->tap.ifname, &link, &why) == 0)
+		return error_set(e, -EEXIST,
+				 "port %s: ifname: the interface %s exists already: choose another "
+				 "name, or remove it with `ip link del %s`",
+				 conf->name, conf->tap.ifname, conf->tap.ifname);
+	return 0;
+}
+
+static int
+set_addresses(const struct port *port, struct error *e)
+{
+	const struct port_conf *conf = &port->conf;
+	struct netlink_link link;
+	struct error why;
+	int err = netlink_get_link(NETLINK_OWN_NAMESPACE, conf->tap.ifname, &link, &why);
+
+	if (err)
+		return error_set(e, err, "port %s: can't find the interface %s: %s", conf->name,
+				 conf->tap.ifname, why.text);
+	for (uint16_t i = 0; i < conf->tap.n_addresses; i++) {
+		const struct port_address *a = &conf->tap.addresses[i];
+		char text[INET6_ADDRSTRLEN];
+
+		err = netlink_add_address(link.index, a, &why);
+		if (err == 0)
+			continue;
+		inet_ntop(a->family, &a->in, text, sizeof(text));
+		if (a->family == AF_INET6 && (err == -EACCES || err == -EOPNOTSUPP))
+			return error_set(
+				e, err,
+				"port %s: address: the host has IPv6 turned off, so %s gets "
+				"no %s/%u: leave it out, or set "
+				"net.ipv6.conf.default.disable_ipv6=0 with sysctl",
+				conf->name, conf->tap.ifname, text, a->prefix_len);
+		return error_set(e, err, "port %s: address: the kernel refuses %s/%u on %s: %s",
+				 conf->name, text, a->prefix_len, conf->tap.ifname, why.text);
+	}
+	return 0;
+}
+
+static int
+open_device(struct tap *t, struct error *e)
+{
+	struct port *port = t->port;
+	uint32_t n_segs = (port_frame_max(port) + 2 * FRAME_TAG_LEN) / RX_SEGMENT_LEN + 1;
+	const struct ethdev_conf conf = {
+		.n_rxq = port->conf.queues,
+		.n_txq = port->conf.queues, /* net_tap pairs them */
+		.n_rx_desc = (uint16_t)n_segs,
+	};
+	struct device_signals signals;
+	int err;
+
+	device_take_signals(&signals);
+	err = device_create(&t->device, port, e);
+	if (err == 0)
+		t->ethdev = ethdev_open(t->device.dpdk_port, &conf, port, e);
+	device_give_signals(&signals);
+	return err ? err : t->ethdev ? 0 : -EINVAL;
+}
+
+static void
+tap_close(struct port *port)
+{
+	struct tap *t = port->priv;
+
+	if (!t)
+		return;
+	for (struct tap **at = &taps; *at; at = &(*at)->next) {
+		if (*at == t) {
+			*at = t->next;
+			break;
+		}
+	}
+	watch_stop(t->watch);
+	ethdev_close(t->ethdev);
+	device_destroy(&t->device);
+	free(t);
+	port->priv = NULL;
+}
+
+static int
+tap_open(struct port *port, struct error *e)
+{
+	const struct tap *other = tap_find(port->conf.tap.ifname);
+	struct tap *t;
+	int err;
+
+	if (other)
+		return error_set(e, -EEXIST, "port %s: ifname: %s is the interface of port %s",
+				 port->conf.name, other->device.ifname, other->port->conf.name);
+	t = aligned_alloc(alignof(struct tap), sizeof(*t));
+	if (!t)
+		return error_set(e, -ENOMEM, "port %s: out of memory", port->conf.name);
+	*t = (struct tap){.port = port, .device.fd = -1, .next = taps};
+	t->poll_gap = rte_get_tsc_hz() * POLL_GAP_US / 1000000;
+	taps = t;
+	port->priv = t;
+	err = open_device(t, e);
+	if (err == 0)
+		err = set_addresses(port, e);
+	if (err)
+		goto fail;
+	t->watch = watch_start(port, t->device.fd, e);
+	if (!t->watch) {
+		err = -EIO;
+		goto fail;
+	}
+	atomic_store_explicit(&port->n_rxq, port->conf.queues, memory_order_relaxed);
+	return 0;
+
+fail:
+	tap_close(port);
+	return err;
+}
+
+static int
+tap_set_mtu(struct port *port, uint16_t mtu, struct error *e)
+{
+	struct tap *t = port->priv;
+	char ifname[IFNAMSIZ];
+	int err = check_mtu(&port->conf, mtu, e);
+
+	if (err)
+		return err;
+	if (device_look(t->device.fd, ifname, NULL) != DEVICE_HERE ||
+	    strcmp(ifname, t->device.ifname) != 0)
+		return error_set(e, -ENODEV,
+				 "port %s: mtu: the interface %s was moved, renamed or deleted on "
+				 "the host: delete the port and add it again",
+				 port->conf.name, t->device.ifname);
+	return ethdev_set_mtu(t->ethdev, port->conf.name, mtu, e);
+}
+
+static uint32_t
+tap_rx(struct port *port, uint16_t queue, struct batch *batch, struct port_stats *stats)
+{
+	struct tap *t = port->priv;
+	struct tap_queue *q = &t->queues[queue];
+	uint64_t now = rte_rdtsc();
+	uint32_t n;
+
+	if (now < q->next_poll)
+		return 0;
+	n = ethdev_rx(t->ethdev, queue, batch, stats);
+	if (n < BATCH_MAX)
+		q->next_poll = now + t->poll_gap;
+	return n;
+}
+
+static void
+tap_release(struct port *port, uint16_t queue, struct batch *batch)
+{
+	(void)port;
+	(void)queue;
+	ethdev_release(batch);
+}
+
+static uint64_t
+tap_tx(struct port *port, struct batch *batch, uint64_t set, struct worker *worker,
+       struct port_stats *stats)
+{
+	const struct tap *t = port->priv;
+
+	return ethdev_tx(t->ethdev, batch, set, worker, stats);
+}
+
+/* The kernel has each frame when it was written. */
+static void
+tap_notify(struct port *port, struct worker *worker, struct port_stats *stats)
+{
+	(void)port;
+	(void)worker;
+	(void)stats;
+}
+
+static void
+tap_show(struct port *port, struct report *report)
+{
+	const struct tap *t = port->priv;
+	char ifname[IFNAMSIZ];
+	enum device_place place = device_look(t->device.fd, ifname, NULL);
+
+	report->text(report, "ifname", place == DEVICE_GONE ? t->device.ifname : ifname);
+	report->text(report, "interface",
+		     place == DEVICE_HERE	 ? "in the network namespace of vswitchd"
+		     : place == DEVICE_ELSEWHERE ? "in another network namespace"
+						 : "deleted");
+	for (uint16_t i = 0; i < port->conf.tap.n_addresses; i++) {
+		const struct port_address *a = &port->conf.tap.addresses[i];
+		char key[32], text[INET6_ADDRSTRLEN + sizeof("/128")];
+
+		inet_ntop(a->family, &a->in, text, INET6_ADDRSTRLEN);
+		snprintf(text + strlen(text), sizeof("/128"), "/%u", a->prefix_len);
+		snprintf(key, sizeof(key), "address_%u", i);
+		report->text(report, key, text);
+	}
+	ethdev_show(t->ethdev, report);
+}
+
+const struct port_ops tap_port_ops = {
+	.type = "tap",
+	.peer = "host",
+	.check = tap_check,
+	.open = tap_open,
+	.close = tap_close,
+	.set_mtu = tap_set_mtu,
+	.rx = tap_rx,
+	.release = tap_release,
+	.tx = tap_tx,
+	.notify = tap_notify,
+	.show = tap_show,
+};

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_apply.c: from one configuration to the next on a fake switch, and back when it fails. */
+#include "conf.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fake_switch.h"
+
+#define VM(n)	 "- {name: vm" n ", type: vhost-user, socket: /vm" n "}\n"
+#define TAP(n)	 "- {name: tap" n ", type: tap}\n"
+
+static const struct conf_cpus cpus = {.last = 1};
+static struct conf_failed failed;
+static struct conf *now; /* in force */
+
+static struct conf *
+load(const char *text)
+{
+	struct error e = {0};
+	struct conf *conf;
+
+	if (conf_load_text(text, strlen(text), "t.yaml", fake_kinds, &conf, &e))
+		fail_msg("refused: %s", e.text);
+	return conf;
+}
+
+/* Applies text; the steps are in the journal. */
+static void
+applied(const char *text, const char *journal)
+{
+	struct conf *next = load(text);
+	struct error e = {0};
+
+	fake.journal[0] = 0;
+	if (conf_apply(&fake.sw, &cpus, now, next, &failed, &e))
+		fail_msg("refused: %s", e.text);
+	assert_string_equal(fake.journal, journal);
+	conf_free(now);
+	now = next;
+}
+
+static void
+refused(const char *text, int code, const char *sentence, const char *journal)
+{
+	struct conf *next = load(text);
+	struct error e = {0};
+
+	fake.journal[0] = 0;
+	assert_int_equal(conf_apply(&fake.sw, &cpus, now, next, &failed, &e), code);
+	assert_string_equal(e.text, sentence);
+	assert_string_equal(fake.journal, journal);
+	conf_free(next);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	fake_init();
+	memset(&failed, 0, sizeof(failed));
+	now = NULL;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	fake_fini();
+	conf_free(now);
+	free(failed.ports);
+	return 0;
+}
+
+static void
+test_difference(void **state)
+{
+	(void)state;
+	applied("ports:\n" VM("1") VM("2"), "add vm1; add vm2; ");
+	applied("ports:\n" VM("1") VM("2"), "");
+	applied("ports:\n" VM("2") VM("1"), "");
+	applied("ports:\n" VM("2") VM("3"), "del vm1; add vm3; ");
+	/* what goes is gone before what comes needs its socket */
+	applied("ports:\n- {name: x, type: vhost-user, socket: /vm2}\n" VM("3"), "del vm2; add x; ");
+	applied("ports:\n- {name: x, type: vhost-user, socket: /vm2, queues: 2}\n" VM("3"),
+		"del x; add x; ");
+	applied("ports: []", "del x; del vm3; ");
+}
+
+static void
+test_mtu(void **state)
+{
+	(void)state;
+	applied("ports:\n" TAP("1") VM("1"), "add tap1; add vm1; ");
+	applied("ports:\n- {name: tap1, type: tap, mtu: 9000}\n" VM("1"), "mtu tap1 9000; ");
+	assert_int_equal(switch_port_find(&fake.sw, "tap1")->conf.mtu, 9000);
+	/* not all that differs */
+	applied("ports:\n- {name: tap1, type: tap, mtu: 1500, queues: 2}\n" VM("1"),
+		"del tap1; add tap1; ");
+	/* a kind that can't */
+	applied("ports:\n- {name: tap1, type: tap, queues: 2}\n"
+		"- {name: vm1, type: vhost-user, socket: /vm1, mtu: 9000}\n",
+		"del vm1; add vm1; ");
+}
+
+static void
+test_switch_keys(void **state)
+{
+	static const char *const refusals[][2] = {
+		{"{name: x}", "switch: name: can't change while running; restart vswitchd"},
+		{"{workers: [0]}", "switch: workers: can't change while running; restart vswitchd"},
+		{"{workers: [1, 0]}", "switch: workers: can't change while running; restart vswitchd"},
+		{"{control: /x}", "switch: control: can't change while running; restart vswitchd"},
+		{"{memory: 64M}", "switch: memory: can't change while running; restart vswitchd"},
+		{"{hugepages: false}",
+		 "switch: hugepages: can't change while running; restart vswitchd"},
+		{"{fdb: {max: 64}}", "switch: fdb: max: can't change while running; restart vswitchd"},
+	};
+
+	(void)state;
+	fake.sw.conf.n_mbufs = 77;
+	applied("ports:\n" VM("1"), "add vm1; ");
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		char text[128] = "switch: ";
+
+		strcat(text, refusals[i][0]);
+		refused(text, -ENOTSUP, refusals[i][1], "");
+	}
+	/* said otherwise, the same: the last CPU is the default */
+	applied("switch: {workers: [1], idle: sleep, idle_max_us: 7, fdb: {ageing: 5}}\nports:\n" VM("1"),
+		"");
+	assert_int_equal(fake.sw.conf.idle_max_us, 7);
+	assert_int_equal(fake.sw.conf.fdb_ageing_s, 5);
+	assert_int_equal(fake.sw.conf.n_mbufs, 77);
+	/* the ports are as they were when the switch itself refuses */
+	fake.fail_reconfigure = true;
+	refused("ports:\n" VM("2"), -ENOTSUP, "switch: refused", "del vm1; add vm2; del vm2; add vm1; ");
+	fake.fail_reconfigure = false;
+}
+
+static void
+test_refused_before_any_step(void **state)
+{
+	(void)state;
+	applied("ports:\n" VM("1"), "add vm1; ");
+	fake.fail_check = "vm3";
+	fake.fail_check_code = -ENOENT;
+	refused("ports:\n" VM("2") VM("3"), -ENOENT, "t.yaml:3: port vm3: check: refused", "");
+}
+
+static void
+test_undone(void **state)
+{
+	(void)state;
+	applied("ports:\n" VM("1") VM("2") TAP("1"), "add vm1; add vm2; add tap1; ");
+	fake.fail_open = "vm4";
+	refused("ports:\n- {name: tap1, type: tap, mtu: 1400}\n" VM("2") VM("3") VM("4"), -EBUSY,
+		"t.yaml:5: port vm4: open: refused",
+		"del vm1; mtu tap1 1400; add vm3; add vm4; del vm3; mtu tap1 1500; add vm1; ");
+	assert_int_equal(fake.n, 3);
+	assert_int_equal(switch_port_find(&fake.sw, "tap1")->conf.mtu, 1500);
+	assert_int_equal(failed.n, 0);
+	fake.fail_open = NULL;
+	fake.fail_mtu = true;
+	refused("ports:\n- {name: tap1, type: tap, mtu: 1400}\n" VM("2"), -EINVAL,
+		"t.yaml:2: port tap1: mtu: refused", "del vm1; mtu tap1 1400; add vm1; ");
+	assert_int_equal(fake.n, 3);
+}
+
+/* One that can't even be had back is known to have failed, and is tried the next time. */
+static void
+test_undo_fails(void **state)
+{
+	(void)state;
+	applied("ports:\n" VM("1"), "add vm1; ");
+	fake.fail_open = "vm2";
+	fake.fail_check = "vm1";
+	fake.fail_check_code = -EBUSY;
+	refused("ports:\n" VM("2"), -EBUSY, "t.yaml:2: port vm2: open: refused", "del vm1; add vm2; ");
+	assert_int_equal(failed.n, 1);
+	assert_string_equal(failed.ports[0].name, "vm1");
+	assert_string_equal(failed.ports[0].reason, "port vm1: check: refused");
+	fake.fail_check = NULL;
+	applied("ports:\n" VM("1"), "add vm1; ");
+	assert_int_equal(failed.n, 0);
+}
+
+static void
+test_start(void **state)
+{
+	(void)state;
+	/* wrong on any machine */
+	fake.fail_check = "vm2";
+	fake.fail_check_code = -EINVAL;
+	refused("ports:\n" VM("1") VM("2"), -EINVAL, "t.yaml:3: port vm2: check: refused", "");
+	/* of this machine: the others run */
+	fake.fail_check_code = -EACCES;
+	fake.fail_open = "vm3";
+	applied("ports:\n" VM("1") VM("2") VM("3") VM("4"), "add vm1; add vm3; add vm4; ");
+	assert_int_equal(failed.n, 2);
+	assert_string_equal(failed.ports[0].name, "vm2");
+	assert_string_equal(failed.ports[0].reason, "port vm2: check: refused");
+	assert_string_equal(failed.ports[1].name, "vm3");
+	assert_string_equal(failed.ports[1].reason, "port vm3: open: refused");
+	/* tried again, and it may fail again */
+	fake.fail_check = NULL;
+	applied("ports:\n" VM("1") VM("2") VM("3") VM("4"), "add vm2; add vm3; ");
+	assert_int_equal(failed.n, 1);
+	assert_string_equal(failed.ports[0].name, "vm3");
+	/* but not once it was changed */
+	refused("ports:\n" VM("1") VM("2") VM("4")
+		"- {name: vm3, type: vhost-user, socket: /other}\n",
+		-EBUSY, "t.yaml:5: port vm3: open: refused", "add vm3; ");
+	assert_int_equal(failed.n, 1);
+	/* one that failed needs no closing */
+	applied("ports:\n" VM("1") VM("2") VM("4"), "");
+	assert_int_equal(failed.n, 0);
+}
+
+/* A port that was only tried stays when the rest is undone. */
+static void
+test_recovered_stays(void **state)
+{
+	(void)state;
+	fake.fail_open = "vm1";
+	applied("ports:\n" VM("1"), "add vm1; ");
+	assert_int_equal(failed.n, 1);
+	fake.fail_open = "vm2";
+	refused("ports:\n" VM("1") VM("2"), -EBUSY, "t.yaml:3: port vm2: open: refused",
+		"add vm1; add vm2; ");
+	assert_int_equal(failed.n, 0);
+	assert_non_null(switch_port_find(&fake.sw, "vm1"));
+	applied("ports:\n" VM("1"), "");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_difference, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mtu, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_switch_keys, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_before_any_step, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_undone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_undo_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_start, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_recovered_stays, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_forward.c: what forward.c decides, with ports that only write down what they are given. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fdb.h"
+#include "forward.h"
+#include "frame.h"
+#include "port.h"
+#include "switch.h"
+#include "worker.h"
+
+enum {
+	N_PORTS = 4,
+	FDB_STATIONS = 64
+};
+
+/* What one port was given in one batch. */
+struct taken {
+	uint64_t set;
+	uint32_t n_calls;
+	uint64_t room; /* frames that find room */
+	uint32_t len[BATCH_MAX];
+	uint8_t head[BATCH_MAX][32];
+};
+
+struct world {
+	struct vswitch sw;
+	struct worker worker;
+	struct port ports[N_PORTS];
+	struct taken taken[N_PORTS];
+	struct port_table *table;
+};
+
+static struct world *world;
+
+static uint64_t
+take(struct port *port, struct batch *batch, uint64_t set, struct worker *worker,
+     struct port_stats *stats)
+{
+	struct taken *t = &world->taken[port->id];
+
+	assert_ptr_equal(worker, &world->worker);
+	t->n_calls++;
+	stats_drop(stats, DROP_TX_NO_ROOM, set_count(set & ~t->room));
+	set &= t->room;
+	t->set |= set;
+	set_foreach (i, set) {
+		t->len[i] = batch->frames[i].len;
+		memcpy(t->head[i], batch->frames[i].head, sizeof(t->head[i]));
+	}
+	return set;
+}
+
+static const struct port_ops ops = {.type = "fake", .tx = take};
+
+static void
+no_grace_period(void)
+{
+}
+
+static void *
+zeroed(size_t size)
+{
+	size_t whole = (size + 63) / 64 * 64;
+	void *mem = aligned_alloc(64, whole);
+
+	assert_non_null(mem);
+	return memset(mem, 0, whole);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	world = zeroed(sizeof(*world));
+	world->table = calloc(1, sizeof(*world->table) + N_PORTS * sizeof(struct port *));
+	world->sw.fdb_mem = zeroed(fdb_size(FDB_STATIONS));
+	world->sw.fdb = fdb_create(world->sw.fdb_mem, FDB_STATIONS, 42, no_grace_period);
+	for (uint16_t i = 0; i < N_PORTS; i++) {
+		struct port *p = &world->ports[i];
+
+		p->ops = &ops;
+		p->id = i;
+		p->conf.mtu = 1500;
+		atomic_store(&p->link_up, true);
+		world->taken[i].room = ~0ull;
+		world->table->by_id[i] = p;
+		world->table->ports[world->table->n++] = p;
+		fdb_set_port_limit(world->sw.fdb, i, PORT_MACS_UNLIMITED);
+	}
+	atomic_store(&world->sw.table, world->table);
+	world->worker.sw = &world->sw;
+	world->worker.batch = zeroed(sizeof(struct batch));
+	world->worker.stats = zeroed(PORTS_MAX * sizeof(struct port_stats));
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	free(world->worker.stats);
+	free(world->worker.batch);
+	free(world->sw.fdb_mem);
+	free(world->table);
+	free(world);
+	return 0;
+}
+
+static void
+start(uint16_t in)
+{
+	for (int i = 0; i < N_PORTS; i++) {
+		world->taken[i].set = 0;
+		world->taken[i].n_calls = 0;
+	}
+	batch_start(world->worker.batch, in, 0);
+}
+
+/* Stations are 02:00:00:00:00:n; 0xff is broadcast. vlan < 0: untagged. */
+static void
+add_frame(uint8_t dst, uint8_t src, int vlan, uint32_t len)
+{
+	struct batch *b = world->worker.batch;
+	struct frame *f = batch_next(b);
+	uint8_t *at = f->head;
+
+	memset(at, 0, FRAME_HEAD_MAX);
+	at[0] = at[6] = 2;
+	at[5] = dst;
+	at[11] = src;
+	if (dst == 0xff)
+		memset(at, 0xff, 6);
+	at[12] = 0x08;
+	if (vlan >= 0) {
+		at[12] = 0x81;
+		at[14] = (uint8_t)(vlan >> 8);
+		at[15] = (uint8_t)vlan;
+		at[16] = 0x08;
+	}
+	f->len = len;
+	f->head_len = (uint16_t)(len < FRAME_HEAD_MAX ? len : FRAME_HEAD_MAX);
+	batch_commit(b);
+}
+
+static void
+go(uint16_t in)
+{
+	forward_batch(&world->worker, &world->ports[in]);
+}
+
+static uint64_t
+drops(uint16_t port, enum drop_reason reason)
+{
+	return stats_read(&world->worker.stats[port].drops[reason]);
+}
+
+static void
+send_one(uint16_t in, uint8_t dst, uint8_t src, int vlan)
+{
+	start(in);
+	add_frame(dst, src, vlan, 60);
+	go(in);
+}
+
+static void
+assert_sets(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	assert_int_equal(world->taken[0].set, a);
+	assert_int_equal(world->taken[1].set, b);
+	assert_int_equal(world->taken[2].set, c);
+	assert_int_equal(world->taken[3].set, d);
+}
+
+static void
+test_unknown_floods_and_known_does_not(void **state)
+{
+	(void)state;
+	send_one(0, 2, 1, -1);
+	assert_sets(0, 1, 1, 1);
+	send_one(1, 1, 2, -1);
+	assert_sets(1, 0, 0, 0);
+	send_one(0, 2, 1, -1);
+	assert_sets(0, 1, 0, 0);
+	assert_int_equal(stats_read(&world->worker.stats[0].rx_frames), 2);
+	assert_int_equal(stats_read(&world->worker.stats[0].rx_flooded), 1);
+	assert_int_equal(stats_read(&world->worker.stats[1].tx_frames), 2);
+	assert_int_equal(stats_read(&world->worker.stats[1].tx_bytes), 120);
+}
+
+static void
+test_broadcast_and_unicast_keep_their_order(void **state)
+{
+	(void)state;
+	send_one(1, 0xff, 2, -1);
+	start(0);
+	add_frame(2, 1, -1, 60);
+	add_frame(0xff, 1, -1, 61);
+	add_frame(2, 1, -1, 62);
+	go(0);
+	assert_sets(0, 7, 2, 2);
+	assert_int_equal(world->taken[1].n_calls, 1);
+}
+
+static void
+test_a_full_batch_to_many_ports(void **state)
+{
+	(void)state;
+	for (uint8_t p = 1; p < N_PORTS; p++)
+		send_one(p, 0xff, (uint8_t)(10 + p), -1);
+	start(0);
+	for (uint32_t i = 0; i < BATCH_MAX; i++)
+		add_frame((uint8_t)(11 + i % 3), 1, -1, 60 + i);
+	go(0);
+	assert_int_equal(world->taken[1].set | world->taken[2].set | world->taken[3].set, ~0ull);
+	assert_int_equal(world->taken[1].set & world->taken[2].set, 0);
+	assert_int_equal(world->taken[2].set & world->taken[3].set, 0);
+	set_foreach (i, world->taken[2].set) {
+		assert_int_equal(i % 3, 1);
+		assert_int_equal(world->taken[2].len[i], 60 + i);
+		assert_int_equal(world->taken[2].head[i][5], 12);
+	}
+}
+
+static void
+test_same_port_is_dropped(void **state)
+{
+	(void)state;
+	send_one(0, 0xff, 1, -1);
+	send_one(0, 0xff, 2, -1);
+	send_one(0, 1, 2, -1);
+	assert_sets(0, 0, 0, 0);
+	assert_int_equal(drops(0, DROP_RX_SAME_PORT), 1);
+}
+
+static void
+test_a_station_moves(void **state)
+{
+	(void)state;
+	send_one(0, 0xff, 1, -1);
+	send_one(3, 0xff, 1, -1);
+	send_one(1, 1, 2, -1);
+	assert_sets(0, 0, 0, 1);
+}
+
+static void
+test_vlans_learn_apart_and_tags_stay(void **state)
+{
+	static const uint8_t tag[] = {0x81, 0x00, 0x00, 0x05, 0x08, 0x00};
+
+	(void)state;
+	send_one(0, 0xff, 1, 5);
+	send_one(1, 1, 2, 5);
+	assert_sets(1, 0, 0, 0);
+	assert_int_equal(world->taken[0].len[0], 60);
+	assert_memory_equal(world->taken[0].head[0] + 12, tag, sizeof(tag));
+	send_one(1, 1, 2, 6);
+	assert_sets(1, 0, 1, 1);
+	send_one(1, 1, 2, -1);
+	assert_sets(1, 0, 1, 1);
+}
+
+static void
+test_what_must_not_be_forwarded(void **state)
+{
+	uint8_t *at;
+
+	(void)state;
+	start(0);
+	add_frame(2, 1, -1, 60);
+	at = world->worker.batch->frames[0].head;
+	at[6] |= 1; /* a group as the source */
+	add_frame(2, 0, -1, 60);
+	at = world->worker.batch->frames[1].head;
+	at[6] = 0; /* all zeroes */
+	add_frame(2, 1, -1, 60);
+	at = world->worker.batch->frames[2].head;
+	memcpy(at, "\x01\x80\xc2\x00\x00\x0e", 6); /* LLDP */
+	add_frame(2, 1, -1, 1515);
+	add_frame(2, 1, 7, 1519);
+	add_frame(2, 1, 7, 17); /* ends within its tag */
+	go(0);
+	assert_sets(0, 0, 0, 0);
+	assert_int_equal(drops(0, DROP_RX_BAD_SOURCE), 2);
+	assert_int_equal(drops(0, DROP_RX_LINK_LOCAL), 1);
+	assert_int_equal(drops(0, DROP_RX_OVERSIZE), 2);
+	assert_int_equal(drops(0, DROP_RX_RUNT), 1);
+	assert_int_equal(stats_read(&world->worker.stats[0].rx_frames), 6);
+	assert_int_equal(fdb_count(world->sw.fdb), 0);
+}
+
+static void
+test_the_largest_frames_pass(void **state)
+{
+	(void)state;
+	start(0);
+	add_frame(2, 1, -1, 1514);
+	add_frame(2, 1, 7, 1518);
+	go(0);
+	assert_sets(0, 3, 3, 3);
+}
+
+static void
+test_a_smaller_mtu_at_the_receiver(void **state)
+{
+	(void)state;
+	world->ports[2].conf.mtu = 100;
+	start(0);
+	add_frame(2, 1, -1, 114);
+	add_frame(2, 1, -1, 115);
+	add_frame(2, 1, 9, 118);
+	go(0);
+	assert_sets(0, 7, 5, 7);
+	assert_int_equal(drops(2, DROP_TX_OVERSIZE), 1);
+}
+
+static void
+test_ports_that_are_down(void **state)
+{
+	(void)state;
+	send_one(1, 0xff, 2, -1);
+	atomic_store(&world->ports[1].link_up, false);
+	send_one(0, 2, 1, -1);
+	assert_sets(0, 0, 0, 0);
+	assert_int_equal(drops(1, DROP_TX_DOWN), 1);
+	start(0);
+	add_frame(0xff, 1, -1, 60);
+	add_frame(2, 1, -1, 60);
+	go(0);
+	assert_sets(0, 0, 1, 1);
+	assert_int_equal(drops(1, DROP_TX_DOWN), 2);
+	atomic_store(&world->ports[2].link_up, false);
+	atomic_store(&world->ports[3].link_up, false);
+	send_one(0, 0xff, 1, -1);
+	assert_int_equal(drops(0, DROP_RX_NO_PORT), 1);
+}
+
+static void
+test_a_full_receiver_harms_no_other(void **state)
+{
+	(void)state;
+	world->taken[2].room = 0;
+	send_one(0, 0xff, 1, -1);
+	assert_sets(0, 1, 0, 1);
+	assert_int_equal(drops(2, DROP_TX_NO_ROOM), 1);
+	assert_int_equal(stats_read(&world->worker.stats[2].tx_frames), 0);
+}
+
+static void
+test_a_port_just_deleted_is_unknown(void **state)
+{
+	(void)state;
+	send_one(3, 0xff, 9, -1);
+	world->table->by_id[3] = NULL;
+	world->table->n = 3;
+	send_one(0, 9, 1, -1);
+	assert_sets(0, 1, 1, 0);
+}
+
+static void
+test_every_frame_is_accounted_for(void **state)
+{
+	uint64_t in = 0, out = 0, dropped = 0, flooded = 0;
+
+	(void)state;
+	srand(7);
+	for (int round = 0; round < 500; round++) {
+		uint16_t port = (uint16_t)(rand() % N_PORTS);
+
+		start(port);
+		for (int n = rand() % BATCH_MAX; n >= 0; n--)
+			add_frame((uint8_t)(rand() % 12 ? 1 + rand() % 8 : 0xff),
+				  (uint8_t)(1 + port * 2 + rand() % 2), rand() % 4 ? -1 : 3,
+				  (uint32_t)(60 + rand() % 1500));
+		go(port);
+	}
+	for (uint16_t p = 0; p < N_PORTS; p++) {
+		struct port_counts c = {0};
+
+		stats_sum(&c, &world->worker.stats[p]);
+		in += c.rx_frames;
+		out += c.tx_frames;
+		flooded += c.rx_flooded;
+		for (int r = 0; r < DROP_REASONS; r++)
+			dropped += c.drops[r];
+	}
+	/* a flooded frame leaves N_PORTS - 1 times, any other once or as a drop */
+	assert_int_equal(in + flooded * (N_PORTS - 2), out + dropped);
+	assert_true(flooded > 0 && dropped > 0 && out > 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_unknown_floods_and_known_does_not, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_broadcast_and_unicast_keep_their_order, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_a_full_batch_to_many_ports, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_same_port_is_dropped, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_station_moves, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_vlans_learn_apart_and_tags_stay, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_what_must_not_be_forwarded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_the_largest_frames_pass, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_smaller_mtu_at_the_receiver, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_ports_that_are_down, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_full_receiver_harms_no_other, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_a_port_just_deleted_is_unknown, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_every_frame_is_accounted_for, set_up,
+						tear_down),
+	};
+
+	return cmocka_run_group_tests_name("forward", tests, NULL, NULL);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * attach.c: makes views of a guest's rings, and takes them away again; see attach.h.
+ *
+ * librte_vhost's calls that are used here only read and write fields of its device; none takes a
+ * queue's access_lock, which the caller of our message handlers holds: rte_vhost_get_mem_table,
+ * _get_vhost_vring, _get_vring_base, _set_vring_base and _get_negotiated_features (lib/vhost/
+ * vhost.c, the same in 22.11, 23.11, 24.11 and 25.11).
+ */
+#include "attach.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_vhost.h>
+
+#include "rcu.h"
+#include "session.h"
+#include "shared.h"
+
+static bool
+has_feature(const struct session *s, unsigned int bit)
+{
+	return s->features >> bit & 1;
+}
+
+/*
+ * The library numbers rings as the guest does: 2q is where guest queue q receives, so where we
+ * send; 2q + 1 is where it sends. They come to the view's arrays of the other name.
+ */
+static struct ring *
+ring_of(struct session *s, uint32_t number)
+{
+	return number % 2 ? &s->rx[number / 2] : &s->tx[number / 2];
+}
+
+static struct ring_view *
+view_of(struct session_view *view, uint32_t number)
+{
+	return number % 2 ? &view->rx[number / 2] : &view->tx[number / 2];
+}
+
+/* Of new memory also asks whether it is shared. False if there is none that we could use. */
+static bool
+read_memory(struct session *s, struct memory *memory)
+{
+	struct rte_vhost_memory *table = NULL;
+	bool is_private = false;
+	int err = 0;
+
+	/* without memory the library's call would follow a NULL pointer */
+	if (!s->has_memory || rte_vhost_get_mem_table(s->vid, &table) != 0)
+		return false;
+	for (uint32_t i = 0; i < table->nregions && err == 0; i++) {
+		const struct rte_vhost_mem_region *r = &table->regions[i];
+
+		err = memory_add(memory, r->guest_phys_addr, r->size,
+				 (uint8_t *)(uintptr_t)r->host_user_addr);
+		if (!s->is_memory_known)
+			is_private = is_private || shared_is_private(s->peer, r->fd);
+	}
+	if (!s->is_memory_known)
+		s->is_private = is_private;
+	s->is_memory_known = true;
+	s->n_regions = table->nregions;
+	free(table);
+	return err == 0 && memory->n > 0 && !s->is_private;
+}
+
+bool
+attach_is_possible(struct session *s)
+{
+	struct memory memory = {0};
+
+	return rte_vhost_get_negotiated_features(s->vid, &s->features) == 0 &&
+	       read_memory(s, &memory);
+}
+
+/*
+ * The fd was made by the other end: a write to it must never make a worker wait. An eventfd of QEMU
+ * or KVM is non-blocking anyhow.
+ */
+static int
+check_call_fd(int fd)
+{
+	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return -1;
+	return fd;
+}
+
+/* False if the ring can't be used as it is. */
+static bool
+read_ring(struct session *s, const struct session_view *view, uint32_t number, struct ring_view *v)
+{
+	struct rte_vhost_vring vring;
+
+	memset(&vring, 0, sizeof(vring));
+	if (rte_vhost_get_vhost_vring(s->vid, (uint16_t)number, &vring) != 0)
+		return false;
+	*v = (struct ring_view){
+		.memory = &view->memory,
+		.desc = vring.desc,
+		.avail = vring.avail,
+		.used = vring.used,
+		.size = vring.size,
+		.record_len =
+			has_feature(s, VIRTIO_F_VERSION_1) || has_feature(s, VIRTIO_NET_F_MRG_RXBUF)
+				? FRAME_RECORD_LEN
+				: RECORD_LEN_LEGACY,
+		.is_mergeable = has_feature(s, VIRTIO_NET_F_MRG_RXBUF),
+		.has_event_idx = has_feature(s, VIRTIO_RING_F_EVENT_IDX),
+		.has_indirect = has_feature(s, VIRTIO_RING_F_INDIRECT_DESC),
+		.call_fd = check_call_fd(vring.callfd),
+	};
+	return ring_view_is_sound(v);
+}
+
+static void
+attach_ring(struct session *s, struct session_view *view, uint32_t number)
+{
+	struct ring_view *v = view_of(view, number);
+	uint16_t avail, used;
+
+	if (!(s->ready >> number & 1) || ring_fault(ring_of(s, number)) != RING_FINE ||
+	    !read_ring(s, view, number, v) ||
+	    rte_vhost_get_vring_base(s->vid, (uint16_t)number, &avail, &used) != 0) {
+		v->size = 0;
+		return;
+	}
+	ring_attach(ring_of(s, number), v, avail, used);
+	if (number % 2 == 0)
+		view->tx_queues[view->n_tx++] = (uint16_t)(number / 2);
+}
+
+/* An interrupt that was due when the rings were detached. */
+static void
+call_touched(struct session *s, struct session_view *view)
+{
+	for (uint32_t i = 0; i < 2u * s->port->conf.queues; i++)
+		if (view_of(view, i)->size && ring_take_touched(ring_of(s, i)))
+			ring_call(view_of(view, i));
+}
+
+void
+attach_guest(struct session *s)
+{
+	struct session_view *view = calloc(1, sizeof(*view));
+
+	if (!view || rte_vhost_get_negotiated_features(s->vid, &s->features) != 0 ||
+	    !read_memory(s, &view->memory))
+		goto fail;
+	for (uint32_t i = 0; i < 2u * s->port->conf.queues; i++)
+		attach_ring(s, view, i);
+	call_touched(s, view);
+	s->n_attaches++;
+	/* release: pairs with the workers' acquire */
+	atomic_store_explicit(&s->view, view, memory_order_release);
+	return;
+
+fail:
+	free(view);
+}
+
+void
+attach_undo(struct session *s)
+{
+	const struct session_view *view =
+		atomic_exchange_explicit(&s->view, NULL, memory_order_acq_rel);
+
+	if (!view)
+		return;
+	rcu_synchronize();
+	/* no worker sees the rings: what is taken has been given back */
+	for (uint32_t i = 0; i < 2u * s->port->conf.queues; i++) {
+		const struct ring_view *v = i % 2 ? &view->rx[i / 2] : &view->tx[i / 2];
+		const struct ring *r = ring_of(s, i);
+
+		if (v->size)
+			rte_vhost_set_vring_base(
+				s->vid, (uint16_t)i, r->avail,
+				atomic_load_explicit(&r->used, memory_order_relaxed));
+	}
+	free((void *)(uintptr_t)view);
+}

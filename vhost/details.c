@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * details.c: see details.h. Asks librte_vhost nothing: the guest may go at any moment, and the
+ * library's answers with it. All is what the session noted down.
+ */
+#include "details.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+
+#include "session.h"
+
+enum {
+	TEXT_MAX = 512
+};
+
+/* Names as virtio 1.2 §5.1.3 and §6 have them. */
+static const struct {
+	uint8_t bit;
+	const char *name;
+} feature_names[] = {
+	{VIRTIO_NET_F_CSUM, "CSUM"},
+	{VIRTIO_NET_F_GUEST_CSUM, "GUEST_CSUM"},
+	{VIRTIO_NET_F_MTU, "MTU"},
+	{VIRTIO_NET_F_MAC, "MAC"},
+	{VIRTIO_NET_F_MRG_RXBUF, "MRG_RXBUF"},
+	{VIRTIO_NET_F_STATUS, "STATUS"},
+	{VIRTIO_NET_F_CTRL_VQ, "CTRL_VQ"},
+	{VIRTIO_NET_F_CTRL_RX, "CTRL_RX"},
+	{VIRTIO_NET_F_GUEST_ANNOUNCE, "GUEST_ANNOUNCE"},
+	{VIRTIO_NET_F_MQ, "MQ"},
+	{VIRTIO_F_ANY_LAYOUT, "ANY_LAYOUT"},
+	{VIRTIO_RING_F_INDIRECT_DESC, "INDIRECT_DESC"},
+	{VIRTIO_RING_F_EVENT_IDX, "EVENT_IDX"},
+	{30, "PROTOCOL_FEATURES"}, /* VHOST_USER_F_PROTOCOL_FEATURES */
+	{VIRTIO_F_VERSION_1, "VERSION_1"},
+	{VIRTIO_F_RING_PACKED, "RING_PACKED"},
+};
+
+static void
+report_features(uint64_t features, struct report *report)
+{
+	char text[TEXT_MAX];
+	size_t len;
+
+	len = (size_t)snprintf(text, sizeof(text), "0x%" PRIx64, features);
+	for (size_t i = 0; i < sizeof(feature_names) / sizeof(feature_names[0]); i++)
+		if (features >> feature_names[i].bit & 1 && len < sizeof(text))
+			len += (size_t)snprintf(text + len, sizeof(text) - len, " %s",
+						feature_names[i].name);
+	report->text(report, "features", text);
+}
+
+/* "0:256 1:256": each queue pair that is on, with the size of its rings. */
+static void
+report_rings(const struct session_view *view, struct report *report)
+{
+	char rx[TEXT_MAX] = "", tx[TEXT_MAX] = "";
+	size_t rx_len = 0, tx_len = 0;
+
+	for (uint32_t q = 0; q < PORT_QUEUES_MAX; q++) {
+		if (view->rx[q].size)
+			rx_len += (size_t)snprintf(rx + rx_len, sizeof(rx) - rx_len, "%s%u:%u",
+						   rx_len ? " " : "", q, view->rx[q].size);
+		if (view->tx[q].size)
+			tx_len += (size_t)snprintf(tx + tx_len, sizeof(tx) - tx_len, "%s%u:%u",
+						   tx_len ? " " : "", q, view->tx[q].size);
+	}
+	report->text(report, "rx_rings", rx);
+	report->text(report, "tx_rings", tx);
+}
+
+static uint32_t
+count_pairs(uint32_t ready)
+{
+	/* both bits of a pair */
+	return (uint32_t)__builtin_popcount(ready & ready >> 1 & 0x55555555);
+}
+
+void
+details_report(struct port *port, struct report *report)
+{
+	struct session *s = port->priv;
+	const struct session_view *view;
+
+	report->text(report, "socket", port->conf.vhost.socket);
+	report->text(report, "mode", port->conf.vhost.is_client ? "client" : "server");
+	report->text(report, "datapath", port->conf.vhost.is_library ? "library" : "direct");
+	/* the lock also keeps the view: who takes it away has it */
+	pthread_mutex_lock(&s->lock);
+	view = atomic_load_explicit(&s->view, memory_order_relaxed);
+	report->flag(report, "connected", s->vid >= 0);
+	report->number(report, "connections", s->n_connections);
+	if (s->peer)
+		report->number(report, "peer_pid", (uint64_t)s->peer);
+	if (s->is_running) {
+		report->text(report, "ring_layout",
+			     s->features >> VIRTIO_F_RING_PACKED & 1 ? "packed" : "split");
+		report_features(s->features, report);
+		report->number(report, "queue_pairs_on", count_pairs(s->ready));
+		report->number(report, "memory_regions", s->n_regions);
+	}
+	report->flag(report, "attached",
+		     view || atomic_load_explicit(&s->library_vid, memory_order_relaxed) >= 0);
+	report->number(report, "attaches", s->n_attaches);
+	if (view)
+		report_rings(view, report);
+	pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* library.c: see library.h. */
+#include "library.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <rte_vhost.h>
+
+#include "frame.h"
+#include "log.h"
+#include "mbuf.h"
+#include "rcu.h"
+#include "session.h"
+#include "stats.h"
+#include "worker.h"
+
+enum {
+	LIBRARY_BURST = 32,   /* the library's own limit */
+	LIBRARY_MBUFS = 4096, /* of a port, for what it receives */
+	SKIPS_MAX = 4,	      /* frames that one burst tries to get past */
+	ORPHANS_MAX = 64,
+};
+
+/*
+ * Pools of closed ports, some mbufs of which are still in the transmit ring of a device. They are
+ * freed when the last one has come home, which is looked at whenever a port comes or goes. Control.
+ */
+static struct rte_mempool *orphans[ORPHANS_MAX];
+
+static void
+sweep_orphans(void)
+{
+	for (int i = 0; i < ORPHANS_MAX; i++)
+		if (orphans[i] && rte_mempool_full(orphans[i])) {
+			rte_mempool_free(orphans[i]);
+			orphans[i] = NULL;
+		}
+}
+
+int
+library_open(struct session *s, struct error *e)
+{
+	static uint32_t n_pools; /* control; an orphan may still have the name of its port */
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	sweep_orphans();
+	snprintf(name, sizeof(name), "vhost_%u", n_pools++);
+	s->pool = mbuf_pool_create(name, LIBRARY_MBUFS, SOCKET_ID_ANY, e);
+	return s->pool ? 0 : -ENOMEM;
+}
+
+void
+library_close(struct session *s)
+{
+	int i = 0;
+
+	if (!s->pool)
+		return;
+	sweep_orphans();
+	while (i < ORPHANS_MAX && orphans[i])
+		i++;
+	if (i < ORPHANS_MAX)
+		orphans[i] = s->pool;
+	else
+		log_warn("port %s: its packet memory stays in use: too many closed ports have "
+			 "frames waiting in devices",
+			 s->port->conf.name);
+	s->pool = NULL;
+	sweep_orphans();
+}
+
+void
+library_attach(struct session *s)
+{
+	uint32_t n = RTE_MIN((uint32_t)rte_vhost_get_vring_num(s->vid), 2u * s->port->conf.queues);
+
+	/* we poll: guests need not kick */
+	for (uint32_t i = 0; i < n; i++)
+		rte_vhost_enable_guest_notification(s->vid, (uint16_t)i, 0);
+	library_update(s);
+	/* release: pairs with the workers' acquire */
+	atomic_store_explicit(&s->library_vid, s->vid, memory_order_release);
+}
+
+void
+library_update(struct session *s)
+{
+	atomic_store_explicit(&s->library_ready, s->ready, memory_order_relaxed);
+}
+
+void
+library_detach(struct session *s)
+{
+	if (atomic_exchange_explicit(&s->library_vid, -1, memory_order_acq_rel) >= 0)
+		rcu_synchronize();
+}
+
+uint32_t
+library_rx(struct session *s, uint16_t queue, struct batch *b, struct port_stats *stats)
+{
+	uint32_t number = 2u * queue + 1, ready, n = 0, got, max;
+	int vid = atomic_load_explicit(&s->library_vid, memory_order_acquire);
+	struct rte_mbuf *mbufs[BATCH_MAX];
+
+	ready = atomic_load_explicit(&s->library_ready, memory_order_relaxed);
+	if (vid < 0 || !(ready >> number & 1))
+		return 0;
+	max = mbuf_burst_max(port_frame_max(s->port) + FRAME_TAG_LEN, s->pool);
+	do {
+		uint32_t want = RTE_MIN(max - n, (uint32_t)LIBRARY_BURST);
+
+		got = rte_vhost_dequeue_burst(vid, (uint16_t)number, s->pool, mbufs + n,
+					      (uint16_t)want);
+		n += got;
+	} while (got == LIBRARY_BURST && n < max);
+	if (n)
+		mbuf_lend(b, mbufs, n, stats);
+	return b->n;
+}
+
+void
+library_release(struct batch *b)
+{
+	mbuf_release(b);
+}
+
+/* The queue that frames of this receive queue go to: always the same one, so that order holds. */
+static int
+pick_queue(const struct session *s, const struct batch *b)
+{
+	uint32_t ready = atomic_load_explicit(&s->library_ready, memory_order_relaxed) & 0x55555555;
+	uint32_t n = (uint32_t)__builtin_popcount(ready), skip;
+
+	if (n == 0)
+		return -1;
+	for (skip = (b->in_port + b->in_queue) % n; skip > 0; skip--)
+		ready &= ready - 1;
+	return __builtin_ctz(ready) / 2;
+}
+
+/*
+ * Sends what fits, in order. A frame that finds no room may be one that is too long for any buffer:
+ * tries to get past some of those. Returns the set of positions that were sent.
+ */
+static uint64_t
+enqueue(int vid, uint16_t number, struct rte_mbuf **mbufs, uint32_t n)
+{
+	uint32_t at = 0, n_skips = 0;
+	uint64_t sent = 0;
+
+	while (at < n) {
+		uint32_t want = RTE_MIN(n - at, (uint32_t)LIBRARY_BURST);
+		uint32_t got = rte_vhost_enqueue_burst(vid, number, mbufs + at, (uint16_t)want);
+
+		sent |= set_first(got) << at;
+		at += got;
+		if (got == want)
+			continue;
+		if (++n_skips > SKIPS_MAX)
+			break;
+		at++;
+	}
+	return sent;
+}
+
+uint64_t
+library_tx(struct session *s, const struct batch *b, uint64_t set, struct worker *worker,
+	   struct port_stats *stats)
+{
+	int vid = atomic_load_explicit(&s->library_vid, memory_order_acquire);
+	int queue = vid < 0 ? -1 : pick_queue(s, b);
+	struct rte_mbuf *mbufs[BATCH_MAX];
+	uint64_t sent, done = 0;
+	uint8_t of[BATCH_MAX]; /* frame of each mbuf */
+	uint32_t n = 0;
+
+	if (unlikely(queue < 0)) {
+		stats_drop(stats, DROP_TX_DOWN, set_count(set));
+		return 0;
+	}
+	set_foreach (i, set) {
+		mbufs[n] = mbuf_of_frame(&b->frames[i], worker->pool);
+		of[n] = (uint8_t)i;
+		if (likely(mbufs[n] != NULL))
+			n++;
+		else
+			stats_drop(stats, DROP_TX_NO_MBUF, 1);
+	}
+	ring_lock(&s->tx[queue], stats);
+	sent = enqueue(vid, (uint16_t)(2 * queue), mbufs, n);
+	rte_spinlock_unlock(&s->tx[queue].lock);
+	stats_drop(stats, DROP_TX_NO_ROOM, n - set_count(sent));
+	rte_pktmbuf_free_bulk(mbufs, n);
+	set_foreach (j, sent)
+		done |= 1ull << of[j];
+	return done;
+}

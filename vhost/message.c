@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * message.c: what is done before and after each vhost-user message, see message.h. When the library
+ * calls these two, and what is locked then, is said in session.c.
+ */
+#include "message.h"
+
+#include <stdbool.h>
+
+#include "attach.h"
+#include "compat.h"
+#include "log.h"
+#include "registry.h"
+#include "session.h"
+
+/*
+ * Messages that change nothing a worker uses. All others detach: a new one of a later library is
+ * taken for harmful until somebody has read what it does.
+ */
+static bool
+is_harmless(uint32_t request)
+{
+	switch (request) {
+	case REQUEST_GET_FEATURES:
+	case REQUEST_SET_OWNER:
+	case REQUEST_SET_VRING_ERR:
+	case REQUEST_GET_PROTOCOL_FEATURES:
+	case REQUEST_GET_QUEUE_NUM:
+	case REQUEST_SEND_RARP:
+	case REQUEST_NET_SET_MTU:
+	case REQUEST_SET_BACKEND_REQ_FD:
+	case REQUEST_SET_STATUS:
+	case REQUEST_GET_STATUS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The guest sets a ring up anew: what it lied about before is forgiven. */
+static void
+forgive(struct session *s, const struct vhost_message *message)
+{
+	uint32_t number = message->payload.ring.index & 0xff; /* all of the ring messages */
+
+	if (number >= 2u * s->port->conf.queues)
+		return;
+	atomic_store_explicit(number % 2 ? &s->rx[number / 2].fault : &s->tx[number / 2].fault,
+			      RING_FINE, memory_order_relaxed);
+}
+
+static void
+before_message(struct session *s, const struct vhost_message *message)
+{
+	if (s->is_in_message)
+		session_judge(s); /* the last one failed: what it left is what there is */
+	s->is_in_message = true;
+	attach_undo(s);
+	switch (message->request) {
+	case REQUEST_SET_MEM_TABLE:
+		/* the old memory is unmapped now; if the message fails there is none */
+		s->has_memory = s->is_memory_known = false;
+		break;
+	case REQUEST_RESET_OWNER:
+		s->ready = 0; /* the library resets its rings and does not say so */
+		break;
+	case REQUEST_SET_VRING_NUM:
+	case REQUEST_SET_VRING_ADDR:
+	case REQUEST_SET_VRING_BASE:
+	case REQUEST_GET_VRING_BASE:
+	case REQUEST_SET_VRING_KICK:
+		forgive(s, message);
+		break;
+	default:
+		break;
+	}
+}
+
+static enum rte_vhost_msg_result
+pre_message(int vid, void *context)
+{
+	struct session *s = registry_of(vid);
+	struct vhost_message *message = context;
+
+	if (!s)
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	if (message->request == REQUEST_GET_QUEUE_NUM)
+		return (enum rte_vhost_msg_result)compat_answer_queue_num(message,
+									  s->port->conf.queues);
+	if (is_harmless(message->request))
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	pthread_mutex_lock(&s->lock);
+	before_message(s, message);
+	pthread_mutex_unlock(&s->lock);
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static void
+after_message(struct session *s, const struct vhost_message *message)
+{
+	uint32_t number = message->payload.ring.index & 0xff;
+	bool is_memory = message->request == REQUEST_SET_MEM_TABLE;
+
+	s->is_in_message = false;
+	if (is_memory)
+		s->has_memory = true;
+	/* said again in a moment by vring_state_changed, but it must not be attached until then */
+	if (message->request == REQUEST_SET_VRING_ENABLE && message->payload.ring.num == 0 &&
+	    number < SESSION_RINGS_MAX)
+		s->ready &= ~(1u << number);
+	if (s->is_running && !s->port->conf.vhost.is_library)
+		attach_guest(s);
+	if (s->is_running && is_memory) /* it may be shared now, or not any more */
+		session_judge(s);
+}
+
+static enum rte_vhost_msg_result
+post_message(int vid, void *context)
+{
+	struct session *s = registry_of(vid);
+	const struct vhost_message *message = context;
+
+	if (!s)
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	if (message->request == REQUEST_NET_SET_MTU && message->payload.u64 > s->port->conf.mtu) {
+		log_warn("port %s: guest wants an MTU of %lu (host_mtu), the port's is %u: raise "
+			 "mtu or lower host_mtu",
+			 s->port->conf.name, (unsigned long)message->payload.u64,
+			 s->port->conf.mtu);
+		return RTE_VHOST_MSG_RESULT_ERR;
+	}
+	if (is_harmless(message->request))
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	pthread_mutex_lock(&s->lock);
+	after_message(s, message);
+	pthread_mutex_unlock(&s->lock);
+	/* whether the library knew the message is for it to judge */
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+const struct rte_vhost_user_extern_ops message_ops = {
+	.pre_msg_handle = pre_message,
+	.post_msg_handle = post_message,
+};

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * port.c: the vhost-user kind of port, see vhost.h and port.h. Opening and closing on the control
+ * thread; what workers call goes to the split rings, or to the library on a port that asks for it.
+ */
+#include "vhost.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_vhost.h>
+
+#include "compat.h"
+#include "error.h"
+#include "frame.h"
+#include "hint.h"
+#include "library.h"
+#include "registry.h"
+#include "ring.h"
+#include "session.h"
+#include "details.h"
+#include "socket.h"
+#include "split.h"
+
+/*
+ * What is offered, and kept. No checksum or segmentation offload as long as not every kind of port
+ * can finish what another one began; no logging of dirty pages as long as our rings don't log.
+ * ANY_LAYOUT, CTRL_VQ and CTRL_RX cost us nothing: QEMU keeps the control queue.
+ */
+static const uint64_t features_offered =
+	1ull << VIRTIO_NET_F_MRG_RXBUF | 1ull << VIRTIO_NET_F_MTU | 1ull << VIRTIO_NET_F_CTRL_VQ |
+	1ull << VIRTIO_NET_F_CTRL_RX | 1ull << VIRTIO_NET_F_GUEST_ANNOUNCE |
+	1ull << VIRTIO_NET_F_MQ | 1ull << VIRTIO_F_ANY_LAYOUT | 1ull << VIRTIO_F_VERSION_1 |
+	1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |
+	1ull << VHOST_USER_F_PROTOCOL_FEATURES;
+
+/* Only the library's own rings do these. */
+static const uint64_t features_library = 1ull << VIRTIO_F_RING_PACKED;
+
+static const uint64_t protocol_features_offered =
+	1ull << VHOST_USER_PROTOCOL_F_MQ | 1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK |
+	1ull << VHOST_USER_PROTOCOL_F_NET_MTU | 1ull << VHOST_USER_PROTOCOL_F_STATUS;
+
+/*
+ * rte_vhost_driver_set_features() would take the port for something else than a network device: no
+ * bursts, and not ready until the guest has enabled every queue pair that it was given, where a
+ * guest starts with one. So what we don't offer is taken away from what the library offers.
+ */
+static int
+offer_features(const struct port_conf *conf)
+{
+	uint64_t ours = features_offered | (conf->vhost.is_library ? features_library : 0);
+	const char *path = conf->vhost.socket;
+	uint64_t all;
+
+	if (rte_vhost_driver_get_features(path, &all) != 0 ||
+	    rte_vhost_driver_disable_features(path, all & ~ours) != 0 ||
+	    rte_vhost_driver_set_protocol_features(path, protocol_features_offered) != 0)
+		return -1;
+	return compat_set_max_queue_pairs(path, conf->queues);
+}
+
+static int
+start_socket(struct session *s, struct error *e)
+{
+	const struct port_conf *conf = &s->port->conf;
+	const char *path = conf->vhost.socket;
+	uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
+	mode_t before;
+	int err;
+
+	if (conf->vhost.is_client)
+		flags |= RTE_VHOST_USER_CLIENT; /* tries again until QEMU listens */
+	if (rte_vhost_driver_register(path, flags) != 0)
+		return error_set(e, -EIO,
+				 "port %s: socket: librte_vhost does not take %s: its log "
+				 "says why",
+				 conf->name, path);
+	if (offer_features(conf) != 0 ||
+	    rte_vhost_driver_callback_register(path, &session_device_ops) != 0) {
+		err = error_set(e, -EIO, "port %s: librte_vhost does not take the port's features",
+				conf->name);
+		goto fail;
+	}
+	before = socket_umask_begin();
+	err = rte_vhost_driver_start(path);
+	socket_umask_end(before);
+	if (err)
+		err = error_set(e, -EIO,
+				"port %s: socket: can't listen on %s: librte_vhost's log "
+				"says why",
+				conf->name, path);
+	else if (!conf->vhost.is_client)
+		err = socket_set_rights(conf, e);
+	if (!err)
+		return 0;
+
+fail:
+	rte_vhost_driver_unregister(path);
+	return err;
+}
+
+static void
+vhost_close(struct port *port)
+{
+	struct session *s = port->priv;
+
+	if (!s)
+		return;
+	/* waits for running callbacks, so that none of their locks may be held; ends the guest's
+	 * connection, and removes the file of a listening socket */
+	rte_vhost_driver_unregister(port->conf.vhost.socket);
+	registry_remove(s);
+	library_close(s);
+	session_destroy(s);
+	port->priv = NULL;
+}
+
+static int
+vhost_open(struct port *port, struct error *e)
+{
+	struct session *s = NULL;
+	int err;
+
+	err = socket_prepare(&port->conf, e);
+	if (err)
+		return err;
+	s = session_create(port);
+	if (!s)
+		return error_set(e, -ENOMEM, "port %s: out of memory", port->conf.name);
+	if (port->conf.vhost.is_library)
+		err = library_open(s, e);
+	if (err)
+		goto fail;
+	err = registry_add(s);
+	if (err) {
+		err = error_set(e, err, "port %s: socket: another port has %s already",
+				port->conf.name, port->conf.vhost.socket);
+		goto fail;
+	}
+	port->priv = s;
+	atomic_store_explicit(&port->n_rxq, port->conf.queues, memory_order_relaxed);
+	pthread_mutex_lock(&s->lock);
+	session_judge(s);
+	pthread_mutex_unlock(&s->lock);
+	err = start_socket(s, e);
+	if (err)
+		goto fail_registered;
+	return 0;
+
+fail_registered:
+	registry_remove(s);
+	port->priv = NULL;
+fail:
+	library_close(s);
+	session_destroy(s);
+	return err;
+}
+
+static uint32_t
+vhost_rx(struct port *port, uint16_t queue, struct batch *batch, struct port_stats *stats)
+{
+	struct session *s = port->priv;
+	const struct session_view *view;
+	struct ring *r = &s->rx[queue];
+	uint32_t n;
+
+	if (port->conf.vhost.is_library)
+		return library_rx(s, queue, batch, stats);
+	/* acquire: pairs with attach_guest() */
+	view = atomic_load_explicit(&s->view, memory_order_acquire);
+	if (!view || !view->rx[queue].size || unlikely(ring_fault(r) != RING_FINE))
+		return 0;
+	n = split_rx(&view->rx[queue], r, batch, stats);
+	if (likely(n > 0))
+		return n;
+	if (unlikely(ring_fault(r) != RING_FINE)) {
+		stats_rx_drop(stats, DROP_RX_BAD_CHAIN, 1);
+		hint_post(HINT_PORT, port->id, 0);
+	}
+	if (unlikely(atomic_load_explicit(&r->touched, memory_order_relaxed)))
+		vhost_port_ops.notify(port, NULL, stats); /* all were bad, and given back */
+	return 0;
+}
+
+static void
+vhost_release(struct port *port, uint16_t queue, struct batch *batch)
+{
+	struct session *s = port->priv;
+
+	if (port->conf.vhost.is_library)
+		library_release(batch);
+	else
+		split_release(&s->rx[queue]);
+}
+
+static uint64_t
+vhost_tx(struct port *port, struct batch *batch, uint64_t set, struct worker *worker,
+	 struct port_stats *stats)
+{
+	struct session *s = port->priv;
+	const struct session_view *view;
+	struct ring *r;
+	uint16_t queue;
+
+	if (port->conf.vhost.is_library)
+		return library_tx(s, batch, set, worker, stats);
+	/* acquire: pairs with attach_guest() */
+	view = atomic_load_explicit(&s->view, memory_order_acquire);
+	if (unlikely(!view || view->n_tx == 0)) {
+		stats_drop(stats, DROP_TX_DOWN, set_count(set));
+		return 0;
+	}
+	/* always the same queue for a receive queue, so that the order of its frames holds */
+	queue = view->tx_queues[(uint32_t)(batch->in_port + batch->in_queue) % view->n_tx];
+	r = &s->tx[queue];
+	ring_lock(r, stats);
+	if (unlikely(ring_fault(r) != RING_FINE)) {
+		stats_drop(stats, DROP_TX_DOWN, set_count(set));
+		set = 0;
+	} else {
+		set = split_tx(&view->tx[queue], r, batch, set, stats);
+		if (unlikely(ring_fault(r) != RING_FINE))
+			hint_post(HINT_PORT, port->id, 0);
+	}
+	rte_spinlock_unlock(&r->lock);
+	return set;
+}
+
+static void
+vhost_notify(struct port *port, struct worker *worker, struct port_stats *stats)
+{
+	struct session *s = port->priv;
+	const struct session_view *view = atomic_load_explicit(&s->view, memory_order_acquire);
+	uint32_t rx = 0, tx = 0;
+	uint64_t n_calls = 0;
+
+	(void)worker;
+	if (!view) /* detached: attach_guest() sees what was touched */
+		return;
+	for (uint32_t q = 0; q < port->conf.queues; q++) {
+		if (view->rx[q].size && ring_take_touched(&s->rx[q]))
+			rx |= 1u << q;
+		if (view->tx[q].size && ring_take_touched(&s->tx[q]))
+			tx |= 1u << q;
+	}
+	if (!(rx | tx))
+		return;
+	/*
+	 * Full fence: our index must be in the guest's sight before we read whether it wants to be
+	 * told. The guest does the same the other way round when it goes to sleep.
+	 */
+	atomic_thread_fence(memory_order_seq_cst);
+	set_foreach (q, rx)
+		if (ring_wants_call(&s->rx[q], &view->rx[q])) {
+			ring_call(&view->rx[q]);
+			n_calls++;
+		}
+	set_foreach (q, tx)
+		if (ring_wants_call(&s->tx[q], &view->tx[q])) {
+			ring_call(&view->tx[q]);
+			n_calls++;
+		}
+	if (n_calls)
+		stats_add(&stats->notified, n_calls);
+}
+
+static void
+vhost_attend(struct port *port)
+{
+	session_attend(port->priv);
+}
+
+const struct port_ops vhost_port_ops = {
+	.type = "vhost-user",
+	.peer = "guest",
+	.check = socket_check,
+	.open = vhost_open,
+	.close = vhost_close,
+	.rx = vhost_rx,
+	.release = vhost_release,
+	.tx = vhost_tx,
+	.notify = vhost_notify,
+	.show = details_report,
+	.attend = vhost_attend,
+};

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * session.c: what librte_vhost tells us of a guest, see session.h.
+ *
+ * What is relied on (lib/vhost/vhost_user.c, vhost_user_msg_handler(), the same in 22.11, 23.11,
+ * 24.11 and 25.11 but for names). For each message, on the event thread:
+ *   1. the access_lock of all queues is taken, but not for GET_VRING_BASE and RESET_OWNER;
+ *   2. pre_msg_handle;
+ *   3. the library's own handler. SET_VRING_KICK and _CALL report a ready ring as off with
+ *      vring_state_changed(0) here; GET_VRING_BASE and RESET_OWNER call destroy_device here;
+ *   4. post_msg_handle, unless the handler failed;
+ *   5. vring_state_changed for each ring whose readiness changed;
+ *   6. the locks are released;
+ *   7. new_device, if the device became ready and was not running. No lock is held.
+ * destroy_device is never called with an access_lock held: from 3, when the connection ends, and by
+ * rte_vhost_driver_unregister. So a grace period may be waited for everywhere here: workers of a
+ * direct port never take an access_lock, and those of a library port wait for one only in messages
+ * in which we don't wait for them.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_vhost.h>
+
+#include "attach.h"
+#include "library.h"
+#include "log.h"
+#include "message.h"
+#include "registry.h"
+#include "shared.h"
+
+struct session *
+session_create(struct port *port)
+{
+	struct session *s = aligned_alloc(alignof(struct session), sizeof(*s));
+
+	if (!s)
+		return NULL;
+	memset(s, 0, sizeof(*s));
+	s->port = port;
+	s->vid = -1;
+	atomic_init(&s->view, NULL);
+	atomic_init(&s->library_vid, -1);
+	pthread_mutex_init(&s->lock, NULL);
+	for (uint32_t i = 0; i < PORT_QUEUES_MAX; i++) {
+		ring_reset(&s->rx[i]);
+		ring_reset(&s->tx[i]);
+	}
+	return s;
+}
+
+void
+session_destroy(struct session *s)
+{
+	if (!s)
+		return;
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+/* Under the lock: the rest of what there is to know of a guest that is gone. */
+static void
+forget_guest(struct session *s)
+{
+	s->vid = -1;
+	s->peer = 0;
+	s->ready = 0;
+	s->is_running = s->is_in_message = false;
+	s->has_memory = s->is_memory_known = s->is_private = false;
+	s->n_regions = 0;
+	s->features = 0;
+	for (uint32_t i = 0; i < PORT_QUEUES_MAX; i++) {
+		ring_reset(&s->rx[i]);
+		ring_reset(&s->tx[i]);
+	}
+}
+
+static bool
+is_library(const struct session *s)
+{
+	return s->port->conf.vhost.is_library;
+}
+
+static bool
+is_pair_on(const struct session *s, const struct session_view *view, uint32_t q)
+{
+	if (is_library(s))
+		return s->ready >> 2 * q & 1 && s->ready >> (2 * q + 1) & 1;
+	return view && view->rx[q].size && view->tx[q].size && ring_fault(&s->rx[q]) == RING_FINE &&
+	       ring_fault(&s->tx[q]) == RING_FINE;
+}
+
+/* Number of the first ring that lies, as the guest counts, or -1. */
+static int
+find_fault(const struct session *s)
+{
+	for (int q = 0; q < s->port->conf.queues; q++) {
+		if (ring_fault(&s->tx[q]) != RING_FINE)
+			return 2 * q;
+		if (ring_fault(&s->rx[q]) != RING_FINE)
+			return 2 * q + 1;
+	}
+	return -1;
+}
+
+static const char *
+fault_text(const struct session *s, int number)
+{
+	const struct ring *r = number % 2 ? &s->rx[number / 2] : &s->tx[number / 2];
+
+	return ring_fault(r) == RING_INDEX_JUMPED ? "it offers more buffers than it has entries"
+						  : "it names a descriptor that it does not have";
+}
+
+/* Why the port can't be up, or false with all well. */
+static bool
+say_why_down(const struct session *s)
+{
+	struct port *port = s->port;
+
+	if (s->vid < 0)
+		port_set_reason(port, "waiting for QEMU %s %s",
+				port->conf.vhost.is_client ? "to listen on" : "to connect to",
+				port->conf.vhost.socket);
+	else if (s->is_private)
+		port_set_reason(port, "guest memory is not shared: add share=on to the memory "
+				      "backend (libvirt: <access mode='shared'/>)");
+	else if (!s->is_running)
+		port_set_reason(port, "QEMU is connected, the guest's driver is not up");
+	else if (s->is_in_message)
+		port_set_reason(port, "a vhost-user message of QEMU failed: its rings are off");
+	else
+		return false;
+	return true;
+}
+
+void
+session_judge(struct session *s)
+{
+	const struct session_view *view = atomic_load_explicit(&s->view, memory_order_relaxed);
+	bool is_up = false;
+	int fault;
+
+	if (say_why_down(s)) {
+		port_set_link(s->port, false);
+		return;
+	}
+	for (uint32_t q = 0; q < s->port->conf.queues; q++)
+		is_up = is_up || is_pair_on(s, view, q);
+	fault = find_fault(s);
+	if (fault >= 0)
+		port_set_reason(s->port,
+				"guest's ring %d lies: %s: switched off until the guest resets it",
+				fault, fault_text(s, fault));
+	else
+		port_set_reason(s->port, is_up ? "" : "the guest has switched its queues off");
+	port_set_link(s->port, is_up);
+}
+
+void
+session_attend(struct session *s)
+{
+	pthread_mutex_lock(&s->lock);
+	if (!s->is_in_message && find_fault(s) >= 0)
+		session_judge(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int
+new_connection(int vid)
+{
+	char path[UNIX_PATH_MAX + 1] = "";
+	struct session *s;
+	int busy;
+
+	rte_vhost_get_ifname(vid, path, sizeof(path));
+	s = registry_find(path);
+	if (!s)
+		return -1;
+	pthread_mutex_lock(&s->lock);
+	busy = s->vid;
+	if (busy < 0) {
+		forget_guest(s);
+		s->vid = vid;
+		s->peer = shared_find_peer(path, s->port->conf.vhost.is_client);
+		s->n_connections++;
+		registry_bind(vid, s);
+		session_judge(s);
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (busy >= 0) {
+		static struct log_limit limit = {.burst = 5, .interval_s = 60};
+		uint32_t suppressed;
+
+		/* the event thread's alone: a client socket makes one connection at a time */
+		if (log_allowed(&limit, &suppressed))
+			log_warn("port %s: refused a second connection to %s: one guest is "
+				 "connected already",
+				 s->port->conf.name, path);
+		return -1;
+	}
+	return rte_vhost_extern_callback_register(vid, &message_ops, NULL);
+}
+
+static void
+destroy_connection(int vid)
+{
+	struct session *s = registry_of(vid);
+
+	if (!s)
+		return;
+	registry_bind(vid, NULL);
+	pthread_mutex_lock(&s->lock);
+	attach_undo(s);
+	library_detach(s);
+	forget_guest(s);
+	session_judge(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int
+new_device(int vid)
+{
+	struct session *s = registry_of(vid);
+
+	if (!s)
+		return -1;
+	pthread_mutex_lock(&s->lock);
+	s->is_running = true;
+	if (is_library(s)) {
+		if (attach_is_possible(s))
+			library_attach(s);
+	} else if (!s->is_in_message) { /* else the message that made it ready has failed */
+		attach_guest(s);
+	}
+	session_judge(s);
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+static void
+destroy_device(int vid)
+{
+	struct session *s = registry_of(vid);
+
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	attach_undo(s);
+	library_detach(s);
+	s->is_running = false;
+	session_judge(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int
+vring_state_changed(int vid, uint16_t number, int is_on)
+{
+	struct session *s = registry_of(vid);
+
+	if (!s || number >= 2u * s->port->conf.queues)
+		return 0;
+	pthread_mutex_lock(&s->lock);
+	if (is_on)
+		s->ready |= 1u << number;
+	else
+		s->ready &= ~(1u << number);
+	if (is_library(s)) {
+		library_update(s);
+	} else if (s->is_running && !s->is_in_message) {
+		attach_undo(s);
+		attach_guest(s);
+	}
+	/* within a message a ring goes off only to come back: that is no change of the link */
+	if (s->is_running && !s->is_in_message)
+		session_judge(s);
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+const struct rte_vhost_device_ops session_device_ops = {
+	.new_device = new_device,
+	.destroy_device = destroy_device,
+	.vring_state_changed = vring_state_changed,
+	.new_connection = new_connection,
+	.destroy_connection = destroy_connection,
+};

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * session.h: what there is between one vhost-user port and its guest: the protocol's state, and the
+ * view of the guest's rings that workers use.
+ *
+ * Threads: librte_vhost calls back from its event thread, from its reconnect thread (a connection
+ * made in client mode) and from the control thread (opening and closing a port). What they share
+ * with the control thread is under the session's lock. Nobody holds that lock across a call that
+ * may wait for a callback (rte_vhost_driver_start, _unregister).
+ */
+#ifndef VHOST_SESSION_H
+#define VHOST_SESSION_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "memory.h"
+#include "port.h"
+#include "ring.h"
+
+struct rte_mempool;
+struct rte_vhost_device_ops;
+
+enum {
+	SESSION_RINGS_MAX = 2 * PORT_QUEUES_MAX
+};
+
+/*
+ * A guest as workers see it. The vhost thread makes it, publishes it and, when no worker sees it
+ * any more, frees it; nobody writes it in between.
+ */
+struct session_view {
+	uint16_t n_tx;			      /* send rings that are on */
+	uint16_t tx_queues[PORT_QUEUES_MAX];  /* which */
+	struct ring_view rx[PORT_QUEUES_MAX]; /* the guest's transmit rings; size 0: off */
+	struct ring_view tx[PORT_QUEUES_MAX]; /* the guest's receive rings */
+	struct memory memory;
+};
+
+struct session {
+	struct port *port;
+	_Atomic(const struct session_view *) view; /* vhost thread: wo, workers: ro; direct path */
+
+	/* datapath: library (library.c); vhost thread: wo, workers: ro */
+	_Atomic int library_vid;	/* -1: no guest */
+	_Atomic uint32_t library_ready; /* bit per ring, numbered as the library does */
+	struct rte_mempool *pool;	/* control: wo before workers see the port */
+
+	/* beside the views; see ring.h */
+	struct ring rx[PORT_QUEUES_MAX];
+	struct ring tx[PORT_QUEUES_MAX];
+
+	pthread_mutex_t lock; /* of all below */
+	int vid;	      /* librte_vhost's number of the connection; -1: not connected */
+	pid_t peer;	      /* process at the other end; 0: not known */
+	uint32_t ready;	      /* rings that the guest has set up and enabled, bit per ring */
+	bool is_running;      /* between new_device and destroy_device */
+	bool is_in_message;   /* a message that may change rings is being handled, or has failed */
+	bool has_memory;      /* the library has the guest's memory mapped */
+	bool is_memory_known; /* is_private was asked since the memory came */
+	bool is_private;      /* guest memory is not shared with us: nothing can work */
+	uint32_t n_regions;   /* of guest memory */
+	uint64_t features;    /* negotiated, as of the last attach */
+	uint64_t n_connections, n_attaches; /* since the port was opened */
+};
+
+/* Allocates a session; NULL if out of memory. */
+struct session *session_create(struct port *port);
+void session_destroy(struct session *s); /* takes NULL; no guest is attached any more */
+
+/* Under the lock: says why the port is down, or that all is well, and sets its link. */
+void session_judge(struct session *s);
+
+/* Control: looks whether a worker has found a ring that lies. */
+void session_attend(struct session *s);
+
+/* What librte_vhost calls, for rte_vhost_driver_callback_register(). */
+extern const struct rte_vhost_device_ops session_device_ops;
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* fdb_sweep.c: what only the control thread does with the forwarding database, see fdb.h. */
+#include "fdb.h"
+
+#include <errno.h>
+
+#include "fdb_slots.h"
+
+/* What a sweep removes: entries to which all of this applies. */
+struct sweep {
+	uint64_t key;	  /* word of a key, or KEY_NONE: any */
+	uint16_t port;	  /* or FDB_NO_PORT: any */
+	bool with_static; /* static ones too */
+	uint32_t now_s;
+	uint64_t unseen_s;  /* not seen for at least so long */
+	uint32_t n_removed; /* result */
+	uint32_t n_hidden;  /* result: slots that wait for a grace period */
+};
+
+static bool
+sweep_wants(const struct sweep *sweep, uint64_t value)
+{
+	if (value & VALUE_STATIC && !sweep->with_static)
+		return false;
+	if (sweep->port != FDB_NO_PORT && sweep->port != value_port(value))
+		return false;
+	return sweep->unseen_s == 0 || value_age(value, sweep->now_s) >= sweep->unseen_s;
+}
+
+/* Control. Removes what the sweep wants and hides it; hides duplicates that workers killed. */
+static void
+sweep_slots(struct fdb *fdb, struct slot *slots, uint64_t n, struct sweep *sweep)
+{
+	uint64_t i;
+
+	for (i = 0; i < n; i++) {
+		struct slot *slot = &slots[i];
+		uint64_t value = atomic_load_explicit(&slot->value, memory_order_relaxed);
+		uint64_t key = atomic_load_explicit(&slot->key, memory_order_acquire);
+
+		/* Empty, or its claimant is about to store the key: not there yet. */
+		if (value == VALUE_NONE || key == KEY_NONE)
+			continue;
+		if (sweep->key != KEY_NONE && sweep->key != key)
+			continue;
+		while (value & VALUE_LIVE && sweep_wants(sweep, value)) {
+			if (slot_kill(fdb, slot, &value)) {
+				sweep->n_removed++;
+				value = VALUE_DEAD;
+			}
+		}
+		if (value & VALUE_DEAD) {
+			atomic_store_explicit(&slot->key, KEY_GONE, memory_order_relaxed);
+			sweep->n_hidden++;
+		}
+	}
+}
+
+/* Control. After a grace period: nobody has matched the key that was hidden and still holds it. */
+static void
+free_slots(struct slot *slots, uint64_t n)
+{
+	uint64_t i;
+
+	for (i = 0; i < n; i++) {
+		if (atomic_load_explicit(&slots[i].key, memory_order_relaxed) != KEY_GONE)
+			continue;
+		atomic_store_explicit(&slots[i].key, KEY_NONE, memory_order_relaxed);
+		/* release: who claims the value stores its key after ours */
+		atomic_store_explicit(&slots[i].value, VALUE_NONE, memory_order_release);
+	}
+}
+
+/* Control. Sweeps lines from first to before end. */
+static uint32_t
+sweep_lines(struct fdb *fdb, uint64_t first, uint64_t end, struct sweep *sweep)
+{
+	struct slot *slots = fdb->lines[first].slots;
+	uint64_t n = (end - first) * LINE_SLOTS;
+
+	sweep_slots(fdb, slots, n, sweep);
+	if (sweep->n_hidden > 0) {
+		fdb->synchronize();
+		free_slots(slots, n);
+	}
+	return sweep->n_removed;
+}
+
+int
+fdb_remove(struct fdb *fdb, uint64_t key)
+{
+	struct sweep sweep = {.key = key | KEY_STATION, .port = FDB_NO_PORT, .with_static = true};
+	uint64_t h = key_hash(fdb, sweep.key);
+	uint32_t home;
+
+	for (home = 0; home < HOMES; home++)
+		sweep_slots(fdb, line_home(fdb, h, home)->slots, LINE_SLOTS, &sweep);
+	if (sweep.n_hidden > 0) {
+		fdb->synchronize();
+		for (home = 0; home < HOMES; home++)
+			free_slots(line_home(fdb, h, home)->slots, LINE_SLOTS);
+	}
+	return sweep.n_removed > 0 ? 0 : -ENOENT;
+}
+
+uint32_t
+fdb_flush(struct fdb *fdb, uint16_t port, bool with_static)
+{
+	struct sweep sweep = {.port = port, .with_static = with_static};
+
+	return sweep_lines(fdb, 0, fdb->line_mask + 1, &sweep);
+}
+
+uint32_t
+fdb_age(struct fdb *fdb, uint32_t now_s, uint32_t ageing_s, uint32_t part, uint32_t parts)
+{
+	uint64_t n_lines = fdb->line_mask + 1;
+	struct sweep sweep = {
+		.port = FDB_NO_PORT,
+		.now_s = now_s,
+		.unseen_s = ageing_s > 0 ? (uint64_t)ageing_s + 1 : UINT64_MAX,
+	};
+
+	return sweep_lines(fdb, n_lines * part / parts, n_lines * (part + 1) / parts, &sweep);
+}
+
+void
+fdb_walk(const struct fdb *fdb, uint32_t now_s,
+	 bool (*each)(const struct fdb_entry *entry, void *arg), void *arg)
+{
+	uint64_t n = (fdb->line_mask + 1) * LINE_SLOTS, value = 0, i;
+	struct slot *slots = fdb->lines->slots;
+	struct fdb_entry entry;
+	uint32_t byte;
+
+	for (i = 0; i < n; i++) {
+		uint64_t key = atomic_load_explicit(&slots[i].key, memory_order_acquire);
+
+		/* Each station once: of duplicates, the one that workers find. */
+		if (!(key & KEY_STATION) || slot_find(fdb, key, &value) != &slots[i])
+			continue;
+		for (byte = 0; byte < sizeof(entry.mac); byte++)
+			entry.mac[byte] = (uint8_t)(key >> (40 - 8 * byte));
+		entry.vlan = key >> 48 & 0xfff;
+		entry.port = value_port(value);
+		entry.age_s = value_age(value, now_s);
+		entry.is_static = value & VALUE_STATIC;
+		if (!each(&entry, arg))
+			return;
+	}
+}

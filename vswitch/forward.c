@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * forward.c: what a worker does with a batch, see forward.h. It works on what switch.c published:
+ * the table of ports and the fdb.
+ */
+#include "forward.h"
+
+#include <rte_branch_prediction.h>
+
+#include "hint.h"
+#include "fdb.h"
+#include "frame.h"
+#include "port.h"
+#include "stats.h"
+#include "switch.h"
+#include "worker.h"
+
+enum {
+	MAC_LEN = 6,
+	FLOOD = FDB_NO_PORT,	 /* "port" of a frame that goes to all others */
+	PREFETCH_STATIONS = 512, /* a smaller table stays in the cache by itself */
+};
+
+/* What is found out about the frames of a batch on the way. */
+struct way {
+	uint64_t src[BATCH_MAX], dst[BATCH_MAX]; /* keys of the fdb */
+	uint16_t port[BATCH_MAX];		 /* id of the destination, or FLOOD */
+	uint64_t tagged;			 /* frames with a tag taken out */
+	uint32_t longest;			 /* bytes, without tag */
+};
+
+static bool
+mac_is_group(const uint8_t *mac)
+{
+	return mac[0] & 1;
+}
+
+/* 01:80:c2:00:00:00 .. 0f, IEEE 802.1Q table 8-1. */
+static bool
+mac_is_link_local(const uint8_t *mac)
+{
+	static const uint8_t prefix[] = {0x01, 0x80, 0xc2, 0x00, 0x00};
+
+	return memcmp(mac, prefix, sizeof(prefix)) == 0 && (mac[5] & 0xf0) == 0;
+}
+
+/* Why frame f must not be switched, or DROP_REASONS if it may. */
+static enum drop_reason
+frame_refused(const struct frame *f, uint64_t src, uint32_t len_max)
+{
+	if (unlikely(f->len > len_max))
+		return DROP_RX_OVERSIZE;
+	if (unlikely(mac_is_group(f->head + MAC_LEN) || !(src & 0xffffffffffffull)))
+		return DROP_RX_BAD_SOURCE;
+	if (unlikely(mac_is_link_local(f->head)))
+		return DROP_RX_LINK_LOCAL;
+	return DROP_REASONS;
+}
+
+/* Takes tags out, makes keys, and returns the frames that may be switched. */
+static uint64_t
+classify(struct batch *b, struct way *way, const struct port *in, struct port_stats *stats)
+{
+	uint64_t good = 0, bytes = 0;
+	uint32_t len_max = port_frame_max(in);
+
+	way->tagged = 0;
+	way->longest = 0;
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct frame *f = &b->frames[i];
+		enum drop_reason reason;
+
+		bytes += f->len;
+		if (unlikely(!frame_untag(f))) {
+			stats_drop(stats, DROP_RX_RUNT, 1);
+			continue;
+		}
+		way->src[i] = fdb_key(f->tci, f->head + MAC_LEN);
+		way->dst[i] = fdb_key(f->tci, f->head);
+		reason = frame_refused(f, way->src[i], len_max);
+		if (unlikely(reason != DROP_REASONS)) {
+			stats_drop(stats, reason, 1);
+			continue;
+		}
+		good |= 1ull << i;
+		way->tagged |= (uint64_t)(f->tpid != 0) << i;
+		if (f->len > way->longest)
+			way->longest = f->len;
+	}
+	stats_add(&stats->rx_frames, b->n);
+	stats_add(&stats->rx_bytes, bytes);
+	return good;
+}
+
+/* One hint a second and worker is enough: the state itself is in the fdb. */
+static void
+report_full(struct worker *w, const struct port *in, enum fdb_learned learned, uint32_t now_s)
+{
+	if (w->full_s == now_s)
+		return;
+	w->full_s = now_s;
+	hint_post(HINT_FDB_FULL, in->id, learned);
+}
+
+static void
+learn(struct worker *w, const struct way *way, uint64_t good, const struct port *in)
+{
+	uint32_t now_s = atomic_load_explicit(&w->sw->now_s, memory_order_relaxed);
+	uint64_t last = 0;
+
+	set_foreach (i, good) {
+		enum fdb_learned learned;
+
+		if (way->src[i] == last)
+			continue;
+		last = way->src[i];
+		learned = fdb_learn(w->sw->fdb, last, in->id, now_s);
+		if (unlikely(learned == FDB_FULL || learned == FDB_PORT_FULL))
+			report_full(w, in, learned, now_s);
+	}
+}
+
+static void
+look_up(const struct vswitch *sw, struct way *way, const struct batch *b, uint64_t good)
+{
+	uint64_t last = 0; /* no key is 0: that is no frame's destination but 00:00:00:00:00:00 */
+	uint16_t port = FLOOD;
+
+	memset(way->port, 0xff, sizeof(way->port));
+	set_foreach (i, good) {
+		if (way->dst[i] != last) {
+			last = way->dst[i];
+			port = mac_is_group(b->frames[i].head) ? FLOOD : fdb_find(sw->fdb, last);
+		}
+		way->port[i] = port;
+	}
+}
+
+static uint64_t
+frames_to(const struct way *way, uint64_t among, uint16_t port)
+{
+	uint64_t set = 0;
+
+	for (uint32_t i = 0; i < BATCH_MAX; i++)
+		set |= (uint64_t)(way->port[i] == port) << i;
+	return set & among;
+}
+
+static uint64_t
+frames_longer(const struct batch *b, uint64_t set, uint32_t len_max)
+{
+	uint64_t longer = 0;
+
+	set_foreach (i, set) {
+		const struct frame *f = &b->frames[i];
+
+		if (f->len - (f->tpid ? FRAME_TAG_LEN : 0) > len_max)
+			longer |= 1ull << i;
+	}
+	return longer;
+}
+
+static void
+deliver(struct worker *w, struct port *out, uint64_t set, const struct way *way)
+{
+	struct port_stats *stats = worker_stats(w, out);
+	struct batch *b = w->batch;
+	uint64_t bytes = 0;
+
+	if (unlikely(way->longest > port_frame_max(out))) {
+		uint64_t longer = frames_longer(b, set, port_frame_max(out));
+
+		stats_drop(stats, DROP_TX_OVERSIZE, set_count(longer));
+		set &= ~longer;
+	}
+	if (unlikely(!set))
+		return;
+	set = out->ops->tx(out, b, set, w, stats);
+	set_foreach (i, set)
+		bytes += b->frames[i].len;
+	stats_add(&stats->tx_frames, set_count(set));
+	stats_add(&stats->tx_bytes, bytes);
+	worker_touch(w, out);
+}
+
+/* Each port gets what is for it and what is for all in one go: the order of its frames holds. */
+static void
+flood(struct worker *w, const struct port_table *table, struct port *in, uint64_t good,
+      const struct way *way)
+{
+	struct port_stats *stats = worker_stats(w, in);
+	uint64_t all = frames_to(way, good, FLOOD);
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < table->n; i++) {
+		struct port *out = table->ports[i];
+		uint64_t set = frames_to(way, good, out->id);
+
+		if (out == in || !port_is_up(out)) {
+			/* no copy is missed on a port that is down, but its own frames are */
+			if (set)
+				stats_drop(worker_stats(w, out), DROP_TX_DOWN, set_count(set));
+			continue;
+		}
+		n++;
+		deliver(w, out, set | all, way);
+	}
+	if (n > 0)
+		stats_add(&stats->rx_flooded, set_count(all));
+	else
+		stats_drop(stats, DROP_RX_NO_PORT, set_count(all));
+}
+
+static void
+unicast(struct worker *w, const struct port_table *table, uint64_t good, const struct way *way)
+{
+	while (good) {
+		struct port *out = table->by_id[way->port[__builtin_ctzll(good)]];
+		uint64_t set = frames_to(way, good, out->id);
+
+		good &= ~set;
+		if (likely(port_is_up(out)))
+			deliver(w, out, set, way);
+		else
+			stats_drop(worker_stats(w, out), DROP_TX_DOWN, set_count(set));
+	}
+}
+
+/*
+ * Drops what is for the port it came from, floods what is for a port that is just being deleted,
+ * and returns the frames that are left; *any_flood: some go to all.
+ */
+static uint64_t
+check_ways(struct way *way, const struct port_table *table, const struct port *in, uint64_t good,
+	   struct port_stats *stats, bool *any_flood)
+{
+	uint64_t same = 0;
+
+	*any_flood = false;
+	set_foreach (i, good) {
+		uint16_t id = way->port[i];
+
+		if (id == in->id)
+			same |= 1ull << i;
+		else if (id == FLOOD || !table->by_id[id]) {
+			way->port[i] = FLOOD;
+			*any_flood = true;
+		}
+	}
+	if (unlikely(same))
+		stats_drop(stats, DROP_RX_SAME_PORT, set_count(same));
+	return good & ~same;
+}
+
+void
+forward_batch(struct worker *w, struct port *in)
+{
+	const struct port_table *table = atomic_load_explicit(&w->sw->table, memory_order_acquire);
+	struct port_stats *stats = worker_stats(w, in);
+	struct batch *b = w->batch;
+	struct way way;
+	uint64_t good;
+	bool any_flood;
+
+	good = classify(b, &way, in, stats);
+	if (fdb_count(w->sw->fdb) > PREFETCH_STATIONS) {
+		set_foreach (i, good) {
+			fdb_prefetch(w->sw->fdb, way.src[i]);
+			fdb_prefetch(w->sw->fdb, way.dst[i]);
+		}
+	}
+	learn(w, &way, good, in);
+	look_up(w->sw, &way, b, good);
+	good = check_ways(&way, table, in, good, stats, &any_flood);
+	if (unlikely(way.tagged))
+		set_foreach (i, way.tagged)
+			frame_tag(&b->frames[i]);
+	if (any_flood)
+		flood(w, table, in, good, &way);
+	else
+		unicast(w, table, good, &way);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* mbuf.c: frames out of mbufs and mbufs out of frames, see mbuf.h. */
+#include "mbuf.h"
+
+#include <errno.h>
+#include <net/ethernet.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include "error.h"
+#include "frame.h"
+#include "stats.h"
+
+enum {
+	CACHE_MAX = 256,  /* mbufs that a pool keeps near each lcore */
+	CACHE_PARTS = 16, /* of a small pool, no more than this part is kept near one lcore */
+	MIB = 1 << 20,
+};
+
+/* The first bytes of the mbuf become the frame's head, the rest its body. False: too many pieces.
+ */
+static bool
+lend_segments(struct batch *b, struct frame *f, const struct rte_mbuf *m)
+{
+	for (const struct rte_mbuf *seg = m; seg; seg = seg->next) {
+		const uint8_t *at = rte_pktmbuf_mtod(seg, const uint8_t *);
+		uint32_t len = seg->data_len;
+		uint32_t part = RTE_MIN(len, (uint32_t)FRAME_HEAD_MAX - f->head_len);
+
+		memcpy(f->head + f->head_len, at, part);
+		f->head_len += part;
+		f->len += len;
+		if (len == part)
+			continue;
+		if (unlikely(!batch_room(b, f->n_pieces + 1u)))
+			return false;
+		batch_add_piece(b, f, at + part, len - part);
+	}
+	return true;
+}
+
+/* A tag that the driver took out goes back to where it was: the switch takes tags out itself. */
+static void
+restore_tag(struct frame *f, uint16_t tci)
+{
+	f->tpid = ETHERTYPE_VLAN;
+	f->tci = tci;
+	frame_tag(f);
+	f->tpid = 0;
+	f->tci = 0;
+}
+
+/* Why m can't be a frame, or DROP_REASONS if it was lent. */
+static enum drop_reason
+lend(struct batch *b, struct rte_mbuf *m)
+{
+	struct frame *f = batch_next(b);
+
+	if (unlikely(!lend_segments(b, f, m)))
+		return DROP_RX_BAD_CHAIN;
+	if (unlikely(f->len < FRAME_LEN_MIN))
+		return DROP_RX_RUNT;
+	if (unlikely(f->len > FRAME_LEN_MAX))
+		return DROP_RX_OVERSIZE;
+	if (unlikely(m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED))
+		restore_tag(f, m->vlan_tci);
+	/* what the driver found out must not ask the next driver for anything; nobody else has m
+	 * yet */
+	m->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+	f->mbuf = m;
+	batch_commit(b);
+	return DROP_REASONS;
+}
+
+void
+mbuf_lend(struct batch *batch, struct rte_mbuf **mbufs, uint32_t n, struct port_stats *stats)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		enum drop_reason reason = lend(batch, mbufs[i]);
+
+		if (likely(reason == DROP_REASONS))
+			continue;
+		rte_pktmbuf_free(mbufs[i]);
+		stats_rx_drop(stats, reason, 1);
+	}
+}
+
+uint32_t
+mbuf_n_segs(uint32_t frame_max, struct rte_mempool *pool)
+{
+	uint32_t room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
+
+	return (frame_max + room - 1) / room;
+}
+
+uint32_t
+mbuf_burst_max(uint32_t frame_max, struct rte_mempool *pool)
+{
+	return RTE_MIN((uint32_t)BATCH_MAX, BATCH_PIECES_MAX / mbuf_n_segs(frame_max, pool));
+}
+
+void
+mbuf_release(struct batch *batch)
+{
+	struct rte_mbuf *mbufs[BATCH_MAX];
+
+	for (uint32_t i = 0; i < batch->n; i++)
+		mbufs[i] = batch->frames[i].mbuf;
+	rte_pktmbuf_free_bulk(mbufs, batch->n);
+}
+
+/*
+ * Does the frame's own mbuf still say what the frame says? Heads change, bodies don't: what follows
+ * an equal head in a frame of equal length is equal.
+ */
+static bool
+is_unchanged(const struct frame *f, const struct rte_mbuf *m)
+{
+	uint32_t off = 0;
+
+	if (m->pkt_len != f->len)
+		return false;
+	for (; off < f->head_len; m = m->next) {
+		uint32_t part = RTE_MIN((uint32_t)m->data_len, f->head_len - off);
+
+		if (memcmp(f->head + off, rte_pktmbuf_mtod(m, const uint8_t *), part) != 0)
+			return false;
+		off += part;
+	}
+	return true;
+}
+
+/* Appends to the chain from first to *last; false if the pool is empty. */
+static bool
+append(struct rte_mbuf *first, struct rte_mbuf **last, struct rte_mempool *pool,
+       const uint8_t *from, uint32_t len)
+{
+	while (len > 0) {
+		uint32_t part = RTE_MIN(len, (uint32_t)rte_pktmbuf_tailroom(*last));
+
+		if (part == 0) {
+			struct rte_mbuf *seg = rte_pktmbuf_alloc(pool);
+
+			if (unlikely(!seg))
+				return false;
+			(*last)->next = seg;
+			*last = seg;
+			first->nb_segs++;
+			continue;
+		}
+		memcpy(rte_pktmbuf_mtod_offset(*last, uint8_t *, (*last)->data_len), from, part);
+		(*last)->data_len += part;
+		first->pkt_len += part;
+		from += part;
+		len -= part;
+	}
+	return true;
+}
+
+static struct rte_mbuf *
+copy_of_frame(const struct frame *f, struct rte_mempool *pool)
+{
+	struct rte_mbuf *first = rte_pktmbuf_alloc(pool), *last = first;
+
+	if (unlikely(!first))
+		return NULL;
+	if (unlikely(!append(first, &last, pool, f->head, f->head_len)))
+		goto fail;
+	for (uint32_t i = 0; i < f->n_pieces; i++)
+		if (unlikely(!append(first, &last, pool, f->body[i].addr, f->body[i].len)))
+			goto fail;
+	return first;
+
+fail:
+	rte_pktmbuf_free(first);
+	return NULL;
+}
+
+struct rte_mbuf *
+mbuf_of_frame(const struct frame *f, struct rte_mempool *pool)
+{
+	if (!f->mbuf || !is_unchanged(f, f->mbuf))
+		return copy_of_frame(f, pool);
+	rte_pktmbuf_refcnt_update(f->mbuf, 1);
+	return f->mbuf;
+}
+
+struct rte_mempool *
+mbuf_pool_create(const char *name, uint32_t n, int node, struct error *e)
+{
+	uint32_t cache = RTE_MIN(n / CACHE_PARTS, (uint32_t)CACHE_MAX);
+	struct rte_mempool *pool;
+
+	pool = rte_pktmbuf_pool_create(name, n, cache, 0, RTE_MBUF_DEFAULT_BUF_SIZE, node);
+	if (!pool && rte_errno == ENOMEM)
+		error_set(e, -ENOMEM,
+			  "packet memory: no room for %s (%u mbufs, about %u MiB) on NUMA node %d: "
+			  "raise switch: memory",
+			  name, n, (uint32_t)((uint64_t)n * RTE_MBUF_DEFAULT_BUF_SIZE / MIB) + 1,
+			  node);
+	else if (!pool)
+		error_set(e, -rte_errno, "packet memory: can't make %s of %u mbufs: %s", name, n,
+			  rte_strerror(rte_errno));
+	return pool;
+}

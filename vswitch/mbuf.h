@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * mbuf.h: frames out of mbufs and mbufs out of frames, for ethdev.c and vhost's library path.
+ *
+ * Threads: a worker's, on its own batch.
+ */
+#ifndef VSWITCH_MBUF_H
+#define VSWITCH_MBUF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct batch;
+struct error;
+struct frame;
+struct port_stats;
+struct rte_mbuf;
+struct rte_mempool;
+
+/*
+ * Lends the n <= BATCH_MAX mbufs to an empty, started batch; those that can't be frames (runts,
+ * longer than FRAME_LEN_MAX, more pieces than the batch has room for: see mbuf_burst_max()) are
+ * counted in stats and freed. The batch owns the references of the others until mbuf_release(). A
+ * tag that the driver took out is back in the head, and no mbuf asks for an offload any more.
+ */
+void mbuf_lend(struct batch *batch, struct rte_mbuf **mbufs, uint32_t n, struct port_stats *stats);
+
+/* Segments that a frame of frame_max bytes fills at most, out of this pool. */
+uint32_t mbuf_n_segs(uint32_t frame_max, struct rte_mempool *pool);
+
+/* Frames of at most frame_max bytes, out of this pool, that one batch surely has room for. */
+uint32_t mbuf_burst_max(uint32_t frame_max, struct rte_mempool *pool);
+
+/* Frees one reference of each mbuf of the batch. */
+void mbuf_release(struct batch *batch);
+
+/*
+ * An mbuf (chained where it must be) that is frame f as it is now, head and body: another reference
+ * to its own mbuf where that still says the same, a copy out of pool otherwise. The caller owns it.
+ * NULL if the pool is empty.
+ */
+struct rte_mbuf *mbuf_of_frame(const struct frame *f, struct rte_mempool *pool);
+
+/* A pool of n mbufs on a NUMA node; NULL with the sentence in e. */
+struct rte_mempool *mbuf_pool_create(const char *name, uint32_t n, int node, struct error *e);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* port.c: what all kinds of port share, see port.h. */
+#include "port.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "hint.h"
+#include "log.h"
+
+struct port_reason {
+	pthread_mutex_t lock;
+	char text[REASON_MAX]; /* under the lock */
+};
+
+struct port *
+port_create(const struct port_ops *ops, uint16_t id, const struct port_conf *conf, struct error *e)
+{
+	struct port *port = calloc(1, sizeof(*port));
+
+	if (!port)
+		goto fail;
+	port->reason = calloc(1, sizeof(*port->reason));
+	if (!port->reason)
+		goto fail;
+	pthread_mutex_init(&port->reason->lock, NULL);
+	port->ops = ops;
+	port->id = id;
+	port->conf = *conf;
+	return port;
+
+fail:
+	port_free(port);
+	error_set(e, -ENOMEM, "port %s: out of memory", conf->name);
+	return NULL;
+}
+
+void
+port_free(struct port *port)
+{
+	if (!port)
+		return;
+	free(port->reason);
+	free(port);
+}
+
+void
+port_set_reason(struct port *port, const char *format, ...)
+{
+	char text[REASON_MAX];
+	bool changed;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	pthread_mutex_lock(&port->reason->lock);
+	changed = strcmp(text, port->reason->text) != 0;
+	if (changed)
+		memcpy(port->reason->text, text, sizeof(text));
+	pthread_mutex_unlock(&port->reason->lock);
+	if (changed && text[0])
+		log_info("port %s: %s", port->conf.name, text);
+}
+
+void
+port_get_reason(const struct port *port, char text[REASON_MAX])
+{
+	pthread_mutex_lock(&port->reason->lock);
+	memcpy(text, port->reason->text, REASON_MAX);
+	pthread_mutex_unlock(&port->reason->lock);
+}
+
+void
+port_set_link(struct port *port, bool up)
+{
+	if (atomic_exchange_explicit(&port->link_up, up, memory_order_acq_rel) == up)
+		return;
+	log_info("port %s: link %s", port->conf.name, up ? "up" : "down");
+	hint_post(HINT_PORT, port->id, 0);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * port.h: what a port is, and what a kind of port (vhost/, tap/, sriov/) provides.
+ *
+ * rx is always into the switch and tx always out of it.
+ *
+ * Threads: the control thread makes, opens, closes and frees ports. Workers call rx, release, tx
+ * and notify on ports that they found in a poll list or in the port table (switch.h), which stay
+ * valid until the worker's next quiescent state. A receive queue has one worker at a time.
+ */
+#ifndef VSWITCH_PORT_H
+#define VSWITCH_PORT_H
+
+#include <netinet/in.h>
+#include <net/ethernet.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stats.h"
+
+struct batch;
+struct error;
+struct port;
+struct worker;
+
+enum {
+	PORT_NAME_MAX = 32,   /* bytes, with the final 0 */
+	PORTS_MAX = 1024,     /* ids are below; as many as FDB_PORTS_MAX */
+	PORT_QUEUES_MAX = 16, /* receive queues (queue pairs of a guest) */
+	PORT_LCORES_MAX = 128,
+	PORT_ADDRESSES_MAX = 16,
+	PORT_MTU_MIN = 68, /* RFC 791 */
+	PORT_MTU_MAX = 65535,
+	PORT_MTU_DEFAULT = 1500,
+	PORT_MACS_UNLIMITED = UINT32_MAX - 1,
+	UNIX_PATH_MAX = 107, /* bytes of a UNIX socket's path, without the final 0 (unix(7)) */
+	REASON_MAX = 256,
+};
+
+/* One prefix of an interface. */
+struct port_address {
+	int family; /* AF_INET or AF_INET6 */
+	union {
+		struct in_addr in;
+		struct in6_addr in6;
+	};
+	uint8_t prefix_len;
+};
+
+/* What the config says of a port, checked. Strings end with 0 and may be empty where noted. */
+struct port_conf {
+	char name[PORT_NAME_MAX];
+	char type[16]; /* port_ops.type */
+	uint16_t mtu;
+	uint16_t queues;
+	uint16_t n_lcores;		  /* 0: the switch spreads the queues over its workers */
+	uint16_t lcores[PORT_LCORES_MAX]; /* CPUs, each the CPU of a worker */
+	uint32_t max_macs;		  /* stations that may be learned on the port */
+
+	struct {
+		char socket[UNIX_PATH_MAX + 1];
+		bool is_client;	      /* mode: client: we connect, QEMU listens */
+		bool is_library;      /* datapath: library: librte_vhost's own bursts */
+		char owner[64];	      /* user, or empty: as it is */
+		char group[64];	      /* group, or empty: as it is */
+		uint32_t permissions; /* 0660 */
+	} vhost;
+
+	struct {
+		char ifname[16];
+		bool has_mac;
+		struct ether_addr mac;
+		uint16_t n_addresses;
+		struct port_address addresses[PORT_ADDRESSES_MAX];
+	} tap;
+};
+
+/* Receives a port's details for `port show`; values are copied. */
+struct report {
+	void (*text)(struct report *report, const char *key, const char *value);
+	void (*number)(struct report *report, const char *key, uint64_t value);
+	void (*flag)(struct report *report, const char *key, bool value);
+};
+
+struct port_ops {
+	const char *type; /* as the config spells it: "vhost-user", "tap" */
+	const char *peer; /* what is at the other end, for messages: "guest", "host" */
+
+	/*
+	 * Control. Can this configuration work here at all? Looks, changes nothing.
+	 * 0 or -errno with the sentence in e. May be NULL.
+	 */
+	int (*check)(const struct port_conf *conf, struct error *e);
+
+	/*
+	 * Control. Makes the port ready for rx and tx, which may begin as soon as it returns 0.
+	 * -errno with the sentence in e leaves nothing behind.
+	 */
+	int (*open)(struct port *port, struct error *e);
+
+	/* Control. No worker sees the port any more. Undoes open; takes a half-opened port. */
+	void (*close)(struct port *port);
+
+	/* Control. Applies an MTU that differs from port->conf.mtu; 0 or -errno. NULL: not at run
+	 * time. */
+	int (*set_mtu)(struct port *port, uint16_t mtu, struct error *e);
+
+	/*
+	 * Worker. Lends at most BATCH_MAX frames of a receive queue to an empty, started batch. All
+	 * are at least FRAME_LEN_MIN long, with at least that in the head; what is not, is dropped
+	 * and counted in stats here. Every call that returns n > 0 is followed by one release().
+	 */
+	uint32_t (*rx)(struct port *port, uint16_t queue, struct batch *batch,
+		       struct port_stats *stats);
+
+	/* Worker. Gives the frames of the last rx back to their queue. */
+	void (*release)(struct port *port, uint16_t queue, struct batch *batch);
+
+	/*
+	 * Worker. Sends the frames of set: copies them, or takes a reference to their mbuf, before
+	 * it returns. Returns the set that found room; the others it has counted in stats by
+	 * reason. Never changes the batch.
+	 */
+	uint64_t (*tx)(struct port *port, struct batch *batch, uint64_t set, struct worker *worker,
+		       struct port_stats *stats);
+
+	/* Worker, once a round for each port it called release or tx of. Wakes the peer if it asks.
+	 */
+	void (*notify)(struct port *port, struct worker *worker, struct port_stats *stats);
+
+	/* Control. Details of this kind; may be NULL. */
+	void (*show)(struct port *port, struct report *report);
+
+	/* Control, at a HINT_PORT: says what a worker saw and can't say itself; may be NULL. */
+	void (*attend)(struct port *port);
+};
+
+struct port {
+	const struct port_ops *ops;
+	uint16_t id;
+	struct port_conf conf;	 /* control: wo before the port is published, then ro for all */
+	void *priv;		 /* of the kind */
+	_Atomic bool link_up;	 /* kind: wo, others: ro. Nothing is sent to a port that is down */
+	_Atomic uint32_t n_rxq;	 /* kind: wo; receive queues that may deliver, <= conf.queues */
+	struct port_counts base; /* control: what the counters of this id were when it was opened */
+	uint16_t workers[PORT_QUEUES_MAX]; /* control: id of the worker of each receive queue */
+
+	/* why the port is down, or empty; written by any thread but workers, under the lock */
+	struct port_reason *reason;
+};
+
+/* Says why a port is down (or, with an empty format "", that all is well), logs a change. */
+void
+port_set_reason(struct port *port, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Copies the reason; empty if there is none. */
+void port_get_reason(const struct port *port, char text[REASON_MAX]);
+
+/* Sets link_up, logs a change, and tells the control thread. Any thread but workers. */
+void port_set_link(struct port *port, bool up);
+
+static inline bool
+port_is_up(const struct port *port)
+{
+	return atomic_load_explicit(&port->link_up, memory_order_acquire);
+}
+
+/* Longest frame (bytes without FCS, tag not counted) that the port's MTU allows. */
+static inline uint32_t
+port_frame_max(const struct port *port)
+{
+	return (uint32_t)port->conf.mtu + ETHER_HDR_LEN;
+}
+
+/* port.c, for switch.c: allocates a port of that kind with its conf; NULL and e if out of memory.
+ */
+struct port *
+port_create(const struct port_ops *ops, uint16_t id, const struct port_conf *conf, struct error *e);
+void port_free(struct port *port); /* takes NULL */
+
+#endif

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* startup.c: see startup.h. */
+#include "startup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <numa.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+#include <rte_mbuf.h>
+#include <rte_version.h>
+
+#include "error.h"
+#include "log.h"
+#include "switch.h"
+
+enum {
+	NODES_MAX = 64,
+	EAL_ARGS_MAX = 64,
+	LIST_MAX = 1024,
+	MBUFS_MIN = 1024,
+	MBUFS_MAX = 8192,
+	MBUF_BYTES = RTE_MBUF_DEFAULT_BUF_SIZE + sizeof(struct rte_mbuf) + RTE_CACHE_LINE_SIZE,
+};
+
+/* The CPUs that this process may run on, as "0-3,6". */
+static void
+print_cpus(const cpu_set_t *cpus, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = 0;
+	for (int cpu = 0; cpu < CPU_SETSIZE && used < size; cpu++) {
+		int first = cpu;
+
+		if (!CPU_ISSET(cpu, cpus))
+			continue;
+		while (cpu + 1 < CPU_SETSIZE && CPU_ISSET(cpu + 1, cpus))
+			cpu++;
+		used += (size_t)snprintf(text + used, size - used, cpu > first ? "%s%d-%d" : "%s%d",
+					 used ? "," : "", first, cpu);
+	}
+}
+
+int
+startup_check_cpus(const struct switch_conf *conf, struct error *e)
+{
+	char list[LIST_MAX];
+	cpu_set_t cpus;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
+		return error_set(e, -errno, "can't read which CPUs vswitchd may run on: %s",
+				 strerror(errno));
+	for (uint32_t i = 0; i < conf->n_workers; i++) {
+		if (conf->workers[i] < CPU_SETSIZE && CPU_ISSET(conf->workers[i], &cpus))
+			continue;
+		print_cpus(&cpus, list, sizeof(list));
+		return error_set(e, -EINVAL,
+				 "switch: workers: CPU %u is not there or not for vswitchd: choose "
+				 "from %s",
+				 conf->workers[i], list);
+	}
+	return 0;
+}
+
+static int
+node_of_cpu(uint16_t cpu)
+{
+	int node = numa_available() < 0 ? 0 : numa_node_of_cpu(cpu);
+
+	return node < 0 || node >= NODES_MAX ? 0 : node;
+}
+
+/* The nodes that have a worker; returns how many. */
+static uint32_t
+find_nodes(const struct switch_conf *conf, bool nodes[NODES_MAX])
+{
+	uint32_t n = 0;
+
+	memset(nodes, 0, NODES_MAX * sizeof(nodes[0]));
+	for (uint32_t i = 0; i < conf->n_workers; i++) {
+		int node = node_of_cpu(conf->workers[i]);
+
+		n += !nodes[node];
+		nodes[node] = true;
+	}
+	return n;
+}
+
+static uint64_t
+read_number(const char *path)
+{
+	unsigned long long number = 0;
+	FILE *file = fopen(path, "r");
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%llu", &number) != 1)
+		number = 0;
+	fclose(file);
+	return number;
+}
+
+/* What there is of hugepages on a node, for the sentence that asks for more. */
+struct hugepages {
+	uint64_t free;	  /* bytes */
+	uint64_t page_kb; /* size of the smallest kind */
+	uint64_t n_pages; /* reserved of that kind */
+	char dir[128];	  /* of that kind in sysfs; empty: the kernel has no hugepages */
+};
+
+static void
+find_hugepages(int node, struct hugepages *h)
+{
+	char base[64], path[512];
+	struct dirent *entry;
+	DIR *dir;
+
+	memset(h, 0, sizeof(*h));
+	snprintf(base, sizeof(base), "/sys/devices/system/node/node%d/hugepages", node);
+	dir = opendir(base);
+	if (!dir) {
+		snprintf(base, sizeof(base), "/sys/kernel/mm/hugepages");
+		dir = opendir(base);
+	}
+	while (dir && (entry = readdir(dir))) {
+		unsigned long kb;
+
+		if (sscanf(entry->d_name, "hugepages-%lukB", &kb) != 1)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s/free_hugepages", base, entry->d_name);
+		h->free += read_number(path) * kb * 1024;
+		if (h->page_kb && kb > h->page_kb)
+			continue;
+		h->page_kb = kb;
+		snprintf(h->dir, sizeof(h->dir), "%s/hugepages-%lukB", base, kb);
+		snprintf(path, sizeof(path), "%s/nr_hugepages", h->dir);
+		h->n_pages = read_number(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+int
+startup_check_hugepages(const struct switch_conf *conf, uint64_t memory, struct error *e)
+{
+	bool nodes[NODES_MAX];
+	uint64_t need = memory / find_nodes(conf, nodes);
+
+	for (int node = 0; node < NODES_MAX; node++) {
+		struct hugepages h;
+		uint64_t missing;
+
+		if (!nodes[node])
+			continue;
+		find_hugepages(node, &h);
+		if (h.free >= need)
+			continue;
+		if (!h.dir[0])
+			return error_set(e, -ENOMEM,
+					 "switch: hugepages: this kernel has none: set `hugepages: "
+					 "false` (slower)");
+		missing = (need - h.free + h.page_kb * 1024 - 1) / (h.page_kb * 1024);
+		return error_set(
+			e, -ENOMEM,
+			"switch: memory: %llu MiB of hugepages are needed on NUMA node %d, "
+			"%llu MiB are free: run `echo %llu > %s/nr_hugepages`, or set "
+			"`hugepages: false` (slower)",
+			(unsigned long long)(need >> 20), node, (unsigned long long)(h.free >> 20),
+			(unsigned long long)(h.n_pages + missing), h.dir);
+	}
+	return 0;
+}
+
+/* Where EAL writes its lines to: our log, less the newline at the end. */
+static ssize_t
+write_dpdk_log(void *cookie, const char *text, size_t size)
+{
+	enum log_level level = LOG_LEVEL_DEBUG;
+	int dpdk_level = rte_log_cur_msg_loglevel();
+
+	(void)cookie;
+	if (dpdk_level <= (int)RTE_LOG_ERR)
+		level = LOG_LEVEL_ERR;
+	else if (dpdk_level == (int)RTE_LOG_WARNING)
+		level = LOG_LEVEL_WARN;
+	log_line(level, "dpdk: %.*s", (int)(size && text[size - 1] == '\n' ? size - 1 : size),
+		 text);
+	return (ssize_t)size;
+}
+
+static int
+take_dpdk_log(struct error *e)
+{
+	cookie_io_functions_t functions = {.write = write_dpdk_log};
+	FILE *stream = fopencookie(NULL, "w", functions);
+
+	if (!stream)
+		return error_set(e, -ENOMEM, "out of memory for the log of DPDK");
+	setvbuf(stream, NULL, _IOLBF, 0);
+	rte_openlog_stream(stream);
+	return 0;
+}
+
+/* "64,0,64": MiB on each node up to the last that has a worker. */
+static void
+print_memory(const struct switch_conf *conf, uint64_t memory, char *text, size_t size)
+{
+	bool nodes[NODES_MAX];
+	uint64_t each_m = memory / find_nodes(conf, nodes) >> 20;
+	size_t used = 0;
+	int last = 0;
+
+	for (int node = 0; node < NODES_MAX; node++)
+		if (nodes[node])
+			last = node;
+	for (int node = 0; node <= last && used < size; node++)
+		used += (size_t)snprintf(text + used, size - used, "%s%llu", node ? "," : "",
+					 nodes[node] ? (unsigned long long)each_m : 0ull);
+}
+
+/*
+ * The main thread, and with it the threads that DPDK makes, keeps off the workers' CPUs, where any
+ * other is left.
+ */
+static void
+print_main_cpus(const struct switch_conf *conf, char *text, size_t size)
+{
+	char list[LIST_MAX - 8];
+	cpu_set_t all, rest;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	rest = all;
+	for (uint32_t i = 0; i < conf->n_workers; i++)
+		CPU_CLR(conf->workers[i], &rest);
+	print_cpus(CPU_COUNT(&rest) ? &rest : &all, list, sizeof(list));
+	snprintf(text, size, "0@(%s)", list);
+}
+
+int
+startup_eal(const struct switch_conf *conf, uint64_t memory, bool hugepages, bool debug,
+	    char *const *more, struct error *e)
+{
+	char lcores[LIST_MAX], mem[LIST_MAX], limit[LIST_MAX + 32], prefix[64];
+	/* EAL takes --no-huge for legacy memory, which it refuses to have --in-memory */
+	char in_memory[] = "--in-memory", no_shconf[] = "--no-shconf";
+	char socket_mem[] = "--socket-mem", no_huge[] = "--no-huge", mem_option[] = "-m";
+	char *args[EAL_ARGS_MAX];
+	int n = 0;
+
+	if (take_dpdk_log(e) != 0)
+		return -ENOMEM;
+	print_main_cpus(conf, lcores, sizeof(lcores));
+	snprintf(prefix, sizeof(prefix), "--file-prefix=vswitchd-%ld", (long)getpid());
+	args[n++] = (char[]){"vswitchd"};
+	args[n++] = (char[]){"--no-telemetry"};
+	args[n++] = (char[]){"--no-pci"};
+	args[n++] = (char[]){"--iova-mode=va"};
+	args[n++] = prefix;
+	args[n++] = debug ? (char[]){"--log-level=*:debug"} : (char[]){"--log-level=*:warning"};
+	args[n++] = (char[]){"--lcores"};
+	args[n++] = lcores;
+	if (hugepages) {
+		args[n++] = in_memory;
+		print_memory(conf, memory, mem, sizeof(mem));
+		snprintf(limit, sizeof(limit), "--socket-limit=%s", mem);
+		args[n++] = socket_mem;
+		args[n++] = mem;
+		args[n++] = limit;
+	} else {
+		snprintf(mem, sizeof(mem), "%llu", (unsigned long long)(memory >> 20));
+		args[n++] = no_shconf;
+		args[n++] = no_huge;
+		args[n++] = mem_option;
+		args[n++] = mem;
+	}
+	while (more && *more && n < EAL_ARGS_MAX - 1)
+		args[n++] = *more++;
+	args[n] = NULL;
+	if (more && *more)
+		return error_set(e, -E2BIG, "more than %d EAL options", EAL_ARGS_MAX - 20);
+	if (rte_eal_init(n, args) < 0)
+		return error_set(e, -rte_errno,
+				 "DPDK did not start: %s: the lines above say more, `log: debug` "
+				 "most",
+				 rte_strerror(rte_errno));
+	return 0;
+}
+
+uint32_t
+startup_mbufs(uint64_t memory, uint32_t n_workers)
+{
+	uint64_t n = memory / 4 / MBUF_BYTES / n_workers;
+
+	return n < MBUFS_MIN ? MBUFS_MIN : n > MBUFS_MAX ? MBUFS_MAX : (uint32_t)n;
+}

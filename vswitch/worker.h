@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * worker.h: a thread on a CPU of its own that polls receive queues.
+ *
+ * A round: for each of its receive queues rx, switch, release; then notify each peer it touched
+ * once; report quiescent; idle as configured. A worker never blocks, allocates, logs or enters the
+ * kernel, but to sleep where `idle: sleep`, and to wake a guest.
+ *
+ * Threads: worker_* functions are the control thread's.
+ */
+#ifndef VSWITCH_WORKER_H
+#define VSWITCH_WORKER_H
+
+#include <pthread.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "port.h"
+#include "stats.h"
+
+struct batch;
+struct error;
+struct vswitch;
+
+enum {
+	WORKERS_MAX = 127, /* RTE_MAX_LCORE less the control thread */
+	IDLE_MAX_US_DEFAULT = 250,
+	IDLE_MAX_US_LIMIT = 100000,
+};
+
+struct poll {
+	struct port *port;
+	uint16_t queue;
+};
+
+/* Published whole; a new one replaces it. */
+struct poll_list {
+	uint32_t n;
+	struct poll polls[];
+};
+
+struct worker {
+	/* control: wo before start, all: ro */
+	uint32_t id; /* 0..; also its number in rcu.h */
+	uint16_t cpu;
+	int node; /* NUMA node of cpu; 0 where the machine has none */
+	struct vswitch *sw;
+	struct rte_mempool *pool; /* mbufs on its node, for ports that send mbufs */
+	pthread_t thread;
+	bool started;
+
+	_Atomic(const struct poll_list *) polls; /* control: wo, worker: ro */
+	_Atomic uint32_t idle_max_us;		 /* control: wo, worker: ro; 0: poll */
+	_Atomic bool stop;			 /* control: wo, worker: ro */
+
+	/* worker: rw, others: ro, relaxed */
+	alignas(64) _Atomic uint64_t n_rounds;
+	_Atomic uint64_t n_busy_rounds; /* rounds that moved a frame */
+	_Atomic uint64_t n_sleeps;
+	_Atomic uint64_t busy_cycles;	      /* TSC cycles of busy rounds */
+	_Atomic uint64_t idle_cycles;	      /* of empty rounds and sleep */
+	_Atomic uint64_t n_batches, n_frames; /* batches with frames, and frames in them */
+
+	/* worker only */
+	struct batch *batch;
+	uint64_t touched[PORTS_MAX / 64]; /* ports to notify at the end of the round */
+	uint64_t touched_words;		  /* which words of touched are not 0 */
+	uint32_t full_s;		  /* second of the last HINT_FDB_FULL */
+
+	struct port_stats *stats; /* [PORTS_MAX]; worker: rw, others: ro */
+};
+
+static inline struct port_stats *
+worker_stats(struct worker *w, const struct port *port)
+{
+	return &w->stats[port->id];
+}
+
+static inline void
+worker_touch(struct worker *w, const struct port *port)
+{
+	w->touched[port->id / 64] |= 1ull << port->id % 64;
+	w->touched_words |= 1ull << port->id / 64;
+}
+
+/* Makes a worker for cpu with its memory on that CPU's node; NULL with the sentence in e. */
+struct worker *worker_create(struct vswitch *sw, uint32_t id, uint16_t cpu, uint32_t n_mbufs,
+			     uint32_t idle_max_us, struct error *e);
+
+/* Starts its thread with an empty poll list. 0 or -errno. */
+int worker_start(struct worker *w, struct error *e);
+
+/* Ends the thread and frees the worker; takes NULL and one that was not started. */
+void worker_destroy(struct worker *w);
+
+/*
+ * Publishes a new poll list (taken over; NULL is an empty one), waits a grace period and frees the
+ * old one: when it returns, the worker polls nothing that is not in the new list.
+ */
+void worker_set_polls(struct worker *w, struct poll_list *polls);
+
+#endif
