@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <numa.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 enum {
 	NODES_MAX = 64,
 	EAL_ARGS_MAX = 64,
+	EAL_TEXT_MAX = 8192,
 	LIST_MAX = 1024,
 	MBUFS_MIN = 1024,
 	MBUFS_MAX = 8192,
@@ -179,20 +181,18 @@ startup_check_hugepages(const struct switch_conf *conf, uint64_t memory, struct 
 	return 0;
 }
 
-/* Where EAL writes its lines to: our log, less the newline at the end. */
+/*
+ * Where EAL writes its lines to: our log, less the newline at the end. Its warnings are of use only
+ * to who looks for something ("no 1 GiB pages").
+ */
 static ssize_t
 write_dpdk_log(void *cookie, const char *text, size_t size)
 {
-	enum log_level level = LOG_LEVEL_DEBUG;
-	int dpdk_level = rte_log_cur_msg_loglevel();
+	bool is_error = rte_log_cur_msg_loglevel() <= (int)RTE_LOG_ERR;
+	size_t len = size && text[size - 1] == '\n' ? size - 1 : size;
 
 	(void)cookie;
-	if (dpdk_level <= (int)RTE_LOG_ERR)
-		level = LOG_LEVEL_ERR;
-	else if (dpdk_level == (int)RTE_LOG_WARNING)
-		level = LOG_LEVEL_WARN;
-	log_line(level, "dpdk: %.*s", (int)(size && text[size - 1] == '\n' ? size - 1 : size),
-		 text);
+	log_line(is_error ? LOG_LEVEL_ERR : LOG_LEVEL_DEBUG, "dpdk: %.*s", (int)len, text);
 	return (ssize_t)size;
 }
 
@@ -244,49 +244,74 @@ print_main_cpus(const struct switch_conf *conf, char *text, size_t size)
 	snprintf(text, size, "0@(%s)", list);
 }
 
+/* EAL keeps no copy of all of its arguments: they stay. */
+struct eal_args {
+	int n;
+	char *argv[EAL_ARGS_MAX + 1];
+	char text[EAL_TEXT_MAX];
+	size_t used;
+};
+
+/* False if there is no room left. */
+static bool __attribute__((format(printf, 2, 3)))
+add_arg(struct eal_args *args, const char *format, ...)
+{
+	char *at = args->text + args->used;
+	size_t room = sizeof(args->text) - args->used;
+	va_list list;
+	int len;
+
+	va_start(list, format);
+	len = vsnprintf(at, room, format, list);
+	va_end(list);
+	if (len < 0 || (size_t)len >= room || args->n == EAL_ARGS_MAX)
+		return false;
+	args->argv[args->n++] = at;
+	args->used += (size_t)len + 1;
+	return true;
+}
+
+static void
+add_memory_args(struct eal_args *args, const struct switch_conf *conf, uint64_t memory,
+		bool hugepages)
+{
+	char list[LIST_MAX];
+
+	if (hugepages) {
+		print_memory(conf, memory, list, sizeof(list));
+		add_arg(args, "--socket-mem=%s", list);
+		add_arg(args, "--socket-limit=%s", list);
+	} else {
+		add_arg(args, "--no-huge");
+		add_arg(args, "-m");
+		add_arg(args, "%llu", (unsigned long long)(memory >> 20));
+	}
+}
+
 int
 startup_eal(const struct switch_conf *conf, uint64_t memory, bool hugepages, bool debug,
 	    char *const *more, struct error *e)
 {
-	char lcores[LIST_MAX], mem[LIST_MAX], limit[LIST_MAX + 32], prefix[64];
-	/* EAL takes --no-huge for legacy memory, which it refuses to have --in-memory */
-	char in_memory[] = "--in-memory", no_shconf[] = "--no-shconf";
-	char socket_mem[] = "--socket-mem", no_huge[] = "--no-huge", mem_option[] = "-m";
-	char *args[EAL_ARGS_MAX];
-	int n = 0;
+	static struct eal_args args;
+	char lcores[LIST_MAX];
 
 	if (take_dpdk_log(e) != 0)
 		return -ENOMEM;
 	print_main_cpus(conf, lcores, sizeof(lcores));
-	snprintf(prefix, sizeof(prefix), "--file-prefix=vswitchd-%ld", (long)getpid());
-	args[n++] = (char[]){"vswitchd"};
-	args[n++] = (char[]){"--no-telemetry"};
-	args[n++] = (char[]){"--no-pci"};
-	args[n++] = (char[]){"--iova-mode=va"};
-	args[n++] = prefix;
-	args[n++] = debug ? (char[]){"--log-level=*:debug"} : (char[]){"--log-level=*:warning"};
-	args[n++] = (char[]){"--lcores"};
-	args[n++] = lcores;
-	if (hugepages) {
-		args[n++] = in_memory;
-		print_memory(conf, memory, mem, sizeof(mem));
-		snprintf(limit, sizeof(limit), "--socket-limit=%s", mem);
-		args[n++] = socket_mem;
-		args[n++] = mem;
-		args[n++] = limit;
-	} else {
-		snprintf(mem, sizeof(mem), "%llu", (unsigned long long)(memory >> 20));
-		args[n++] = no_shconf;
-		args[n++] = no_huge;
-		args[n++] = mem_option;
-		args[n++] = mem;
-	}
-	while (more && *more && n < EAL_ARGS_MAX - 1)
-		args[n++] = *more++;
-	args[n] = NULL;
-	if (more && *more)
-		return error_set(e, -E2BIG, "more than %d EAL options", EAL_ARGS_MAX - 20);
-	if (rte_eal_init(n, args) < 0)
+	add_arg(&args, "vswitchd");
+	add_arg(&args, "--in-memory");
+	add_arg(&args, "--no-telemetry");
+	add_arg(&args, "--no-pci");
+	add_arg(&args, "--iova-mode=va");
+	add_arg(&args, "--file-prefix=vswitchd-%ld", (long)getpid());
+	add_arg(&args, "--lcores=%s", lcores);
+	if (debug)
+		add_arg(&args, "--log-level=*:debug");
+	add_memory_args(&args, conf, memory, hugepages);
+	for (; more && *more; more++)
+		if (!add_arg(&args, "%s", *more))
+			return error_set(e, -E2BIG, "too many EAL options after --");
+	if (rte_eal_init(args.n, args.argv) < 0)
 		return error_set(e, -rte_errno,
 				 "DPDK did not start: %s: the lines above say more, `log: debug` "
 				 "most",

@@ -20,7 +20,7 @@ GUEST = '02:00:00:00:00:aa'
 
 def link(ifname):
     """What `ip` says of an interface."""
-    out = subprocess.run(['ip', '-j', 'addr', 'show', ifname], check=True, capture_output=True,
+    out = subprocess.run(['ip', '-j', 'addr', 'show', 'dev', ifname], check=True, capture_output=True,
                          text=True).stdout
     return json.loads(out)[0]
 
@@ -60,12 +60,12 @@ def test_link_follows_the_host():
     """The host sets the interface down and up: so is the port."""
     with Net({'a': 'server', 't': 'tap'}) as net:
         net.learn()
-        subprocess.run(['ip', 'link', 'set', 't', 'down'], check=True)
+        subprocess.run(['ip', 'link', 'set', 'dev', 't', 'down'], check=True)
         net.daemon.wait_link('t', up=False)
         assert net.daemon.port('t')['reason']
         net['a'].send(net.frame('a', 't'))
         net.wait_drops('t', 'tx-down', 1)
-        subprocess.run(['ip', 'link', 'set', 't', 'up'], check=True)
+        subprocess.run(['ip', 'link', 'set', 'dev', 't', 'up'], check=True)
         net.daemon.wait_link('t')
         net.learn()
 
@@ -74,7 +74,7 @@ def test_interface_removed():
     """The host takes the interface away: the port is down with a reason, others run."""
     with Net({'a': 'server', 'b': 'server', 't': 'tap'}) as net:
         net.learn()
-        subprocess.run(['ip', 'link', 'del', 't'], check=True)
+        subprocess.run(['ip', 'link', 'del', 'dev', 't'], check=True)
         net.daemon.wait_link('t', up=False)
         assert net.daemon.port('t')['reason']
         net.stations.pop('t').close()

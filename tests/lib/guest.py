@@ -303,9 +303,10 @@ class Guest:
     def plug(self, nic, name):
         """Plugs a further NIC into the running guest (there is one slot)."""
         driver, _, options = nic.device().partition(',')
-        path = {'type': 'unix', 'data': {'path': nic.socket}}
-        self.qmp('chardev-add', id=f'char-{name}', backend={
-            'type': 'socket', 'data': {'addr': path, 'server': nic.server, 'wait': False}})
+        backend = {'addr': {'type': 'unix', 'data': {'path': nic.socket}}, 'server': nic.server}
+        if nic.server:
+            backend['wait'] = False
+        self.qmp('chardev-add', id=f'char-{name}', backend={'type': 'socket', 'data': backend})
         self.qmp('netdev_add', type='vhost-user', id=f'net-{name}', chardev=f'char-{name}',
                  queues=nic.queues)
         properties = dict(option.split('=', 1) for option in options.split(',') if option)

@@ -47,7 +47,7 @@ class Tap:
         if os.path.exists(f'/proc/sys/net/ipv6/conf/{ifname}'):
             quiet(ifname)
         if up:
-            subprocess.run(['ip', 'link', 'set', ifname, 'up'], check=True)
+            subprocess.run(['ip', 'link', 'set', 'dev', ifname, 'up'], check=True)
         self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self.sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         self.sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)

@@ -5,6 +5,7 @@
  * Run it under TSan too (-Db_sanitize=thread).
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -32,7 +33,7 @@ enum {
 	BATCH = 16,	   /* frames between two quiescent states */
 	RUN_MS = 1500,
 	RACES = 3000,
-	RACE_STATIONS = 4,
+	RACE_STATIONS = 6,
 };
 
 struct world {
@@ -43,6 +44,7 @@ struct world {
 	_Atomic uint64_t n_wrong; /* ports behind which a station never was */
 	_Atomic uint64_t n_odd;	  /* results of fdb_learn() that can't be */
 	_Atomic uint64_t n_learned[FDB_FULL + 1];
+	_Atomic uint64_t n_met; /* how many times a worker came to meet() */
 	pthread_barrier_t barrier;
 };
 
@@ -303,6 +305,16 @@ four_workers_and_control(void **state)
 	run(4);
 }
 
+/* Lets workers go on in the same moment, as far as there are CPUs for them. */
+static void
+meet(struct world *w, uint64_t times)
+{
+	atomic_fetch_add(&w->n_met, 1);
+	for (uint32_t i = 1; atomic_load(&w->n_met) < times * w->n_workers; i++)
+		if (i % 4096 == 0)
+			sched_yield();
+}
+
 /* A worker of the races: all learn the same new stations at the same time, each on its own port. */
 static void *
 race(void *arg)
@@ -313,9 +325,13 @@ race(void *arg)
 	for (uint32_t i = 0; i < RACES; i++) {
 		pthread_barrier_wait(&w->barrier);
 		rcu_online(t->id);
-		for (uint32_t s = 0; s < RACE_STATIONS; s++)
-			fdb_learn(w->fdb, station_key((i + s) % STATIONS),
-				  station_port((i + s) % STATIONS, t->id % STATION_PORTS), i);
+		for (uint32_t s = 0; s < RACE_STATIONS; s++) {
+			uint32_t station = (i + s) % STATIONS;
+
+			meet(w, (uint64_t)i * RACE_STATIONS + s + 1);
+			fdb_learn(w->fdb, station_key(station),
+				  station_port(station, t->id % STATION_PORTS), i);
+		}
 		rcu_offline(t->id);
 		pthread_barrier_wait(&w->barrier);
 	}
@@ -324,25 +340,24 @@ race(void *arg)
 
 /* However two workers meet, each station is there once when they are done, and is not lost. */
 static void
-meetings_leave_one_entry(void **state)
+races(uint32_t n_workers)
 {
 	struct thread threads[WORKERS];
 	struct listed listed;
 	struct world w;
 	uint32_t i, s;
 
-	(void)state;
-	world_make(&w, WORKERS, STATIONS);
+	world_make(&w, n_workers, STATIONS);
 	start(&w, threads, race);
 	for (i = 0; i < RACES; i++) {
 		pthread_barrier_wait(&w.barrier);
-		/* the odd rounds with control: the stations of the round before go, some are static
-		 */
+		/* control is one of those that meet, every other time */
 		if (i % 2)
 			fdb_add_static(w.fdb, station_key((i + 1) % STATIONS),
 				       station_port((i + 1) % STATIONS, 0), i);
 		pthread_barrier_wait(&w.barrier);
 		check_at_rest(&w, &listed);
+		assert_int_equal(listed.n, RACE_STATIONS);
 		for (s = 0; s < RACE_STATIONS; s++)
 			assert_int_equal(listed.of_station[(i + s) % STATIONS], 1);
 		assert_int_equal(listed.n_static, i % 2);
@@ -350,6 +365,20 @@ meetings_leave_one_entry(void **state)
 	}
 	join(&w, threads);
 	world_free(&w);
+}
+
+static void
+two_meet_and_leave_one_entry(void **state)
+{
+	(void)state;
+	races(2);
+}
+
+static void
+four_meet_and_leave_one_entry(void **state)
+{
+	(void)state;
+	races(4);
 }
 
 /* Workers that all know where a station is by now: nothing that was before is left. */
@@ -405,7 +434,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_workers_and_control),
 		cmocka_unit_test(four_workers_and_control),
-		cmocka_unit_test(meetings_leave_one_entry),
+		cmocka_unit_test(two_meet_and_leave_one_entry),
+		cmocka_unit_test(four_meet_and_leave_one_entry),
 		cmocka_unit_test(last_word_counts),
 	};
 
