@@ -2,8 +2,8 @@
 /*
  * apply.c: from one configuration to the next, all of it or nothing, see conf.h.
  *
- * The difference is a list of steps. Each is taken in turn, and when one fails, those that were taken
- * are undone backwards.
+ * The difference is a list of steps. Each is taken in turn, and when one fails, those that were
+ * taken are undone backwards.
  */
 #include "conf.h"
 
@@ -69,8 +69,7 @@ apply_add_step(struct plan *plan, enum step_kind kind, const struct port_conf *f
 
 /* Is the MTU all that differs, and can the kind of port change it while it runs? */
 static bool
-apply_is_mtu_only(const struct plan *plan, const struct port_conf *from,
-		  const struct port_conf *to)
+apply_is_mtu_only(const struct plan *plan, const struct port_conf *from, const struct port_conf *to)
 {
 	const struct port *port = switch_port_find(plan->sw, from->name);
 	struct port_conf same = *to;
@@ -106,7 +105,8 @@ apply_plan(struct plan *plan, const struct conf_failed *was_failed, struct error
 		if (!old)
 			apply_add_step(plan, STEP_TRY, NULL, to);
 		else if (from && apply_failed_has(was_failed, from->name))
-			apply_add_step(plan, conf_same_port(from, to) ? STEP_TRY : STEP_ADD, NULL, to);
+			apply_add_step(plan, conf_same_port(from, to) ? STEP_TRY : STEP_ADD, NULL,
+				       to);
 		else if (!from || (!conf_same_port(from, to) && !apply_is_mtu_only(plan, from, to)))
 			apply_add_step(plan, STEP_ADD, NULL, to);
 		else if (!conf_same_port(from, to))
@@ -145,8 +145,8 @@ apply_fail(const struct plan *plan, const struct step *step, int rc, struct erro
 }
 
 /*
- * All ports that come, as far as can be said while those that go are there. A port that is only tried
- * may fail, but at the first start (old NULL) not because its configuration can't be right.
+ * All ports that come, as far as can be said while those that go are there. A port that is only
+ * tried may fail, but at the first start (old NULL) not because its configuration can't be right.
  */
 static int
 apply_check(struct plan *plan, struct error *e)
@@ -155,7 +155,8 @@ apply_check(struct plan *plan, struct error *e)
 		struct step *step = &plan->steps[i];
 		int rc;
 
-		if ((step->kind != STEP_ADD && step->kind != STEP_TRY) || apply_waits(plan, step->to))
+		if ((step->kind != STEP_ADD && step->kind != STEP_TRY) ||
+		    apply_waits(plan, step->to))
 			continue;
 		rc = switch_port_check(plan->sw, step->to, e);
 		if (rc && (step->kind == STEP_ADD || (!plan->old && rc == -EINVAL)))
@@ -236,7 +237,8 @@ apply_undo(struct plan *plan, uint32_t n, struct conf_failed *was_failed)
 	}
 }
 
-/* A port that STEP_TRY brought up stays up after the others were undone: it has not failed any more. */
+/* A port that STEP_TRY brought up stays up after the others were undone: it has not failed any
+ * more. */
 static void
 apply_forget_recovered(struct vswitch *sw, struct conf_failed *failed)
 {
@@ -270,7 +272,8 @@ apply_check_switch(const struct conf *old, const struct conf *next, const struct
 		key = "fdb: max";
 	if (!key)
 		return 0;
-	return error_set(e, -ENOTSUP, "switch: %s: can't change while running; restart vswitchd", key);
+	return error_set(e, -ENOTSUP, "switch: %s: can't change while running; restart vswitchd",
+			 key);
 }
 
 /* Takes all steps, and undoes those that were taken if one fails. */

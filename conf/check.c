@@ -47,8 +47,8 @@ check_number(const struct where *w, const char *key, const char *text, uint64_t 
 }
 
 int
-check_word(const struct where *w, const char *key, const char *text,
-	   const struct check_word *words, int *out, struct error *e)
+check_word(const struct where *w, const char *key, const char *text, const struct check_word *words,
+	   int *out, struct error *e)
 {
 	char all[160];
 	size_t used = 0;
@@ -91,8 +91,8 @@ check_cpus(const struct where *w, const char *key, char *const *texts, unsigned 
 }
 
 int
-check_path(const struct where *w, const char *key, const char *path,
-	   char out[UNIX_PATH_MAX + 1], struct error *e)
+check_path(const struct where *w, const char *key, const char *path, char out[UNIX_PATH_MAX + 1],
+	   struct error *e)
 {
 	size_t len = strlen(path);
 

@@ -65,8 +65,8 @@ check_port_common(const struct where *w, const struct raw_port *raw, const struc
 		  struct port_conf *port, struct error *e)
 {
 	uint64_t mtu = PORT_MTU_DEFAULT, queues = 1;
-	uint64_t max_macs = strcmp(port->type, "vhost-user") == 0 ? CONF_MACS_VHOST_DEFAULT :
-								    PORT_MACS_UNLIMITED;
+	uint64_t max_macs = strcmp(port->type, "vhost-user") == 0 ? CONF_MACS_VHOST_DEFAULT
+								  : PORT_MACS_UNLIMITED;
 	int rc;
 
 	rc = check_number(w, "mtu", raw->mtu, PORT_MTU_MIN, PORT_MTU_MAX, &mtu, e);
@@ -119,7 +119,8 @@ check_port_vhost(const struct where *w, const struct raw_port *raw, struct port_
 	port->vhost.is_client = is_client;
 	port->vhost.is_library = is_library;
 	port->vhost.permissions = 0660;
-	if (!rc && raw->permissions && !value_permissions(raw->permissions, &port->vhost.permissions))
+	if (!rc && raw->permissions &&
+	    !value_permissions(raw->permissions, &port->vhost.permissions))
 		rc = check_fail(w, "permissions", -1, e,
 				"\"%.40s\" is not octal and in 0000..0777, as \"0660\" is",
 				raw->permissions);
@@ -184,8 +185,8 @@ check_port_tap(const struct where *w, const struct raw_port *raw, struct port_co
 					  "\"%.40s\" is not a MAC, as \"52:54:00:77:00:fe\" is",
 					  raw->mac);
 		if (port->tap.mac.ether_addr_octet[0] & 1)
-			return check_fail(w, "mac", -1, e, "%s is a group's address, not a station's",
-					  raw->mac);
+			return check_fail(w, "mac", -1, e,
+					  "%s is a group's address, not a station's", raw->mac);
 		if (memcmp(&port->tap.mac, zero, sizeof(zero)) == 0)
 			return check_fail(w, "mac", -1, e, "all zeroes is nobody's address");
 		port->tap.has_mac = true;

@@ -2,8 +2,8 @@
 /*
  * check_where.h: between check.c and check_port.c: values of one mapping, and where they stand.
  *
- * All return 0, or -EINVAL with the sentence in e. A text of NULL is an absent key, which leaves *out
- * as it is.
+ * All return 0, or -EINVAL with the sentence in e. A text of NULL is an absent key, which leaves
+ * *out as it is.
  */
 #ifndef CONF_CHECK_WHERE_H
 #define CONF_CHECK_WHERE_H
@@ -21,7 +21,7 @@ enum {
 	CHECK_CPU_MAX = 1023, /* CPU_SETSIZE - 1 */
 };
 
-#define CHECK_NAME_RULE                                                                             \
+#define CHECK_NAME_RULE                                                                            \
 	"\"%.40s\" is no name: 1 to %d of A-Z a-z 0-9 _ . -, not beginning with . or -"
 
 struct where {
@@ -52,7 +52,8 @@ int check_cpus(const struct where *w, const char *key, char *const *texts, unsig
 int check_path(const struct where *w, const char *key, const char *path,
 	       char out[UNIX_PATH_MAX + 1], struct error *e);
 
-/* check_port.c: appends the port to conf if it is right, also beside those that are there already. */
+/* check_port.c: appends the port to conf if it is right, also beside those that are there already.
+ */
 int check_port(const struct where *w, const struct raw_port *raw,
 	       const struct port_ops *const *kinds, struct conf *conf, struct error *e);
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	CLIENT_WAIT_S = 30,	   /* for the daemon to go on */
+	CLIENT_WAIT_S = 30,	     /* for the daemon to go on */
 	CLIENT_REPLY_MAX = 64 << 20, /* bytes */
 };
 
@@ -27,8 +27,8 @@ client_connect(const char *path)
 	int fd;
 
 	if (strlen(path) >= sizeof(address.sun_path)) {
-		fprintf(stderr, "vswitchctl: %s: path is %zu bytes, a UNIX socket takes %zu\n", path,
-			strlen(path), sizeof(address.sun_path) - 1);
+		fprintf(stderr, "vswitchctl: %s: path is %zu bytes, a UNIX socket takes %zu\n",
+			path, strlen(path), sizeof(address.sun_path) - 1);
 		return -1;
 	}
 	strcpy(address.sun_path, path);
@@ -142,8 +142,8 @@ client_call(const char *path, const char *method, struct json_object *params)
 	else if (errno == EAGAIN)
 		fprintf(stderr, "vswitchctl: %s: no answer for %d seconds\n", path, CLIENT_WAIT_S);
 	else
-		fprintf(stderr, "vswitchctl: %s: the connection ended without an answer%s%s\n", path,
-			errno ? ": " : "", errno ? strerror(errno) : "");
+		fprintf(stderr, "vswitchctl: %s: the connection ended without an answer%s%s\n",
+			path, errno ? ": " : "", errno ? strerror(errno) : "");
 
 out:
 	if (fd >= 0)

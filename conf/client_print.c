@@ -53,8 +53,9 @@ add_list(struct table *t, struct json_object *array)
 	size_t used = 0;
 
 	for (size_t i = 0; i < get_length(array) && used < sizeof(text); i++)
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i ? "," : "",
-					 json_object_get_string(json_object_array_get_idx(array, i)));
+		used += (size_t)snprintf(
+			text + used, sizeof(text) - used, "%s%s", i ? "," : "",
+			json_object_get_string(json_object_array_get_idx(array, i)));
 	table_add(t, text);
 }
 
@@ -82,21 +83,23 @@ client_print_status(struct json_object *result)
 		 get_text(result, "version"), get_number(result, "pid"));
 	print_line("switch", text);
 	print_line("dpdk", get_text(result, "dpdk"));
-	snprintf(text, sizeof(text), "%" PRIu64 "d %02" PRIu64 ":%02" PRIu64 ":%02" PRIu64, s / 86400,
-		 s / 3600 % 24, s / 60 % 60, s % 60);
+	snprintf(text, sizeof(text), "%" PRIu64 "d %02" PRIu64 ":%02" PRIu64 ":%02" PRIu64,
+		 s / 86400, s / 3600 % 24, s / 60 % 60, s % 60);
 	print_line("uptime", text);
 	print_line("workers", get_text(result, "workers"));
 	snprintf(text, sizeof(text), "%" PRIu64 ", %" PRIu64 " up", get_number(result, "ports"),
 		 get_number(result, "ports_up"));
 	if (get_number(result, "ports_failed"))
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
-			 ", %" PRIu64 " failed (see port list)", get_number(result, "ports_failed"));
+			 ", %" PRIu64 " failed (see port list)",
+			 get_number(result, "ports_failed"));
 	print_line("ports", text);
 	snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64, get_number(result, "stations"),
 		 get_number(result, "stations_max"));
 	print_line("stations", text);
 	snprintf(text, sizeof(text), "%" PRIu64 " MiB, %s", get_number(result, "memory") >> 20,
-		 json_object_get_boolean(get(result, "hugepages")) ? "hugepages" : "ordinary pages");
+		 json_object_get_boolean(get(result, "hugepages")) ? "hugepages"
+								   : "ordinary pages");
 	print_line("memory", text);
 	print_line("config", get_text(result, "config"));
 }
@@ -104,9 +107,9 @@ client_print_status(struct json_object *result)
 void
 client_print_ports(struct json_object *result)
 {
-	static const char *const titles[] = {"NAME",	   "TYPE",	 "LINK",      ">QUEUES",
-					     "WORKERS",	   ">RX-FRAMES", ">TX-FRAMES", ">RX-DROPS",
-					     ">TX-DROPS", "REASON",	 NULL};
+	static const char *const titles[] = {"NAME",	  "TYPE",	"LINK",	      ">QUEUES",
+					     "WORKERS",	  ">RX-FRAMES", ">TX-FRAMES", ">RX-DROPS",
+					     ">TX-DROPS", "REASON",	NULL};
 	static const char *const first[] = {"name", "type", "link", "queues", NULL};
 	static const char *const last[] = {"rx_frames", "tx_frames", "rx_drops",
 					   "tx_drops",	"reason",    NULL};
@@ -127,16 +130,15 @@ client_print_ports(struct json_object *result)
 void
 client_print_port(struct json_object *result)
 {
-	json_object_object_foreach(result, key, value)
-	{
+	json_object_object_foreach (result, key, value) {
 		if (json_object_is_type(value, json_type_object)) {
-			json_object_object_foreach(value, inner, inner_value)
+			json_object_object_foreach (value, inner, inner_value)
 				print_line(inner, json_object_get_string(inner_value));
 		} else if (json_object_is_type(value, json_type_array)) {
 			printf("%-16s", key);
 			for (size_t i = 0; i < json_object_array_length(value); i++)
-				printf(" %s", json_object_get_string(
-						      json_object_array_get_idx(value, i)));
+				printf(" %s",
+				       json_object_get_string(json_object_array_get_idx(value, i)));
 			putchar('\n');
 		} else {
 			print_line(key, value ? json_object_get_string(value) : "-");
@@ -168,15 +170,14 @@ client_print_fdb(struct json_object *result)
 static void
 print_port_stats(struct json_object *port, struct json_object *reasons)
 {
-	json_object_object_foreach(port, key, value)
-	{
+	json_object_object_foreach (port, key, value) {
 		if (strcmp(key, "name") == 0) {
 			table_put(json_object_get_string(value));
 			printf(":\n");
 		} else if (!json_object_is_type(value, json_type_object)) {
 			printf("  %-16s %20s\n", key, json_object_get_string(value));
 		} else {
-			json_object_object_foreach(value, reason, n)
+			json_object_object_foreach (value, reason, n)
 				printf("  %-16s %20s  %s\n", reason, json_object_get_string(n),
 				       get_text(reasons, reason));
 		}
@@ -213,13 +214,20 @@ add_queues(struct table *t, struct json_object *queues)
 void
 client_print_workers(struct json_object *result)
 {
-	static const char *const titles[] = {">ID",	   ">CPU",	   ">NODE",
-					     "IDLE",	   ">BUSY-%",	   ">CYCLES/FRAME",
-					     ">FRAMES",	   ">BATCHES",	   ">MBUFS-FREE",
-					     ">MBUFS",	   "PORT.QUEUE",   NULL};
-	static const char *const keys[] = {"id",     "cpu",	"node",	      "idle",  "busy_percent",
-					   "cycles_per_frame", "frames", "batches", "mbufs_free",
-					   "mbufs",  NULL};
+	static const char *const titles[] = {
+		">ID",	   ">CPU",     ">NODE",	      "IDLE",	">BUSY-%",    ">CYCLES/FRAME",
+		">FRAMES", ">BATCHES", ">MBUFS-FREE", ">MBUFS", "PORT.QUEUE", NULL};
+	static const char *const keys[] = {"id",
+					   "cpu",
+					   "node",
+					   "idle",
+					   "busy_percent",
+					   "cycles_per_frame",
+					   "frames",
+					   "batches",
+					   "mbufs_free",
+					   "mbufs",
+					   NULL};
 	struct json_object *workers = get(result, "workers");
 	struct table t;
 

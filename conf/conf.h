@@ -27,13 +27,13 @@
 #define CONF_CONTROL_DEFAULT "/run/vswitch/vswitchd.sock"
 
 enum {
-	CONF_TEXT_MAX = 400 << 10,     /* bytes of a file: as JSON they fit into one request */
-	CONF_MEMORY_MIN_M = 64,	       /* MiB of packet memory */
+	CONF_TEXT_MAX = 400 << 10, /* bytes of a file: as JSON they fit into one request */
+	CONF_MEMORY_MIN_M = 64,	   /* MiB of packet memory */
 	CONF_MEMORY_DEFAULT_M = 256,
 	CONF_MEMORY_MAX_M = 1 << 20,
 	CONF_MACS_VHOST_DEFAULT = 4096,
-	CONF_FDB_MIN = 64,	       /* stations */
-	CONF_AGEING_MAX_S = 1000000,   /* IEEE 802.1Q §8.8.3; its minimum of 10 is not asked */
+	CONF_FDB_MIN = 64,	     /* stations */
+	CONF_AGEING_MAX_S = 1000000, /* IEEE 802.1Q §8.8.3; its minimum of 10 is not asked */
 };
 
 enum conf_idle {
@@ -81,9 +81,9 @@ struct conf_failed {
 };
 
 /*
- * Loads and checks a file all through but for what needs the machine. kinds: the kinds of port there
- * are, NULL-terminated (only .type is used). 0, or -errno with the sentence in e, and *conf NULL.
- * The caller frees *conf by conf_free().
+ * Loads and checks a file all through but for what needs the machine. kinds: the kinds of port
+ * there are, NULL-terminated (only .type is used). 0, or -errno with the sentence in e, and *conf
+ * NULL. The caller frees *conf by conf_free().
  */
 int conf_load_file(const char *path, const struct port_ops *const *kinds, struct conf **conf,
 		   struct error *e);
@@ -93,8 +93,9 @@ int conf_load_text(const char *text, size_t len, const char *name,
 		   const struct port_ops *const *kinds, struct conf **conf, struct error *e);
 
 /*
- * A copy of base with one more port, which text (len bytes of YAML or JSON, one mapping with the keys
- * of a port) describes. Errors carry no file and line: `port vm1: mtu: 90000 is not in 68..65535`.
+ * A copy of base with one more port, which text (len bytes of YAML or JSON, one mapping with the
+ * keys of a port) describes. Errors carry no file and line: `port vm1: mtu: 90000 is not
+ * in 68..65535`.
  */
 int conf_add_port(const struct conf *base, const char *text, size_t len,
 		  const struct port_ops *const *kinds, struct conf **conf, struct error *e);

@@ -94,7 +94,8 @@ control_serve(struct control_client *client)
 	if (too_long) {
 		char text[80];
 
-		snprintf(text, sizeof(text), "a request of more than %d bytes", CONTROL_REQUEST_MAX);
+		snprintf(text, sizeof(text), "a request of more than %d bytes",
+			 CONTROL_REQUEST_MAX);
 		control_send(client, rpc_error(RPC_INVALID_REQUEST, text));
 		bufferevent_disable(client->stream, EV_READ);
 		/* what was said is the last word: control_on_event() ends it when it was read */
@@ -213,11 +214,12 @@ control_remove_stale(const struct sockaddr_un *address, struct error *e)
 	int fd, rc;
 
 	if (lstat(path, &st))
-		return errno == ENOENT ? 0 :
-					 error_set(e, -errno, "switch: control: %s: %s", path,
+		return errno == ENOENT ? 0
+				       : error_set(e, -errno, "switch: control: %s: %s", path,
 						   strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
-		return error_set(e, -EEXIST, "switch: control: %s exists and is not a socket", path);
+		return error_set(e, -EEXIST, "switch: control: %s exists and is not a socket",
+				 path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return error_set(e, -errno, "switch: control: no socket: %s", strerror(errno));
@@ -227,7 +229,8 @@ control_remove_stale(const struct sockaddr_un *address, struct error *e)
 		return error_set(e, -EADDRINUSE, "switch: control: another vswitchd listens on %s",
 				 path);
 	if (rc != ECONNREFUSED)
-		return error_set(e, -rc, "switch: control: %s: can't be asked whether it is in use: %s",
+		return error_set(e, -rc,
+				 "switch: control: %s: can't be asked whether it is in use: %s",
 				 path, strerror(rc));
 	if (unlink(path) && errno != ENOENT)
 		return error_set(e, -errno, "switch: control: stale socket %s can't be removed: %s",
@@ -280,7 +283,8 @@ control_bind(struct control *control, const char *path, struct error *e)
 		rc = -errno;
 	if (rc) {
 		close(fd);
-		return error_set(e, rc, "switch: control: %s can't be made: %s", path, strerror(-rc));
+		return error_set(e, rc, "switch: control: %s can't be made: %s", path,
+				 strerror(-rc));
 	}
 	control->socket_dev = st.st_dev;
 	control->socket_ino = st.st_ino;
@@ -319,8 +323,9 @@ control_create(struct event_base *base, struct vswitch *sw, struct conf *conf,
 	fd = control_bind(control, conf->control, e);
 	if (fd < 0)
 		goto fail;
-	control->listener = evconnlistener_new(base, control_on_accept, control,
-					       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	control->listener =
+		evconnlistener_new(base, control_on_accept, control,
+				   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	if (!control->listener) {
 		close(fd);
 		error_set(e, -ENOMEM, "switch: control: out of memory");
@@ -360,7 +365,8 @@ control_destroy(struct control *control)
 int
 control_start(struct control *control, struct error *e)
 {
-	return conf_apply(control->sw, &control->info.cpus, NULL, control->conf, &control->failed, e);
+	return conf_apply(control->sw, &control->info.cpus, NULL, control->conf, &control->failed,
+			  e);
 }
 
 int

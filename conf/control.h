@@ -28,9 +28,9 @@ struct control_info {
 };
 
 /*
- * Binds conf->control with mode 0660, after removing a socket that nobody listens on, and takes conf
- * over (also when it fails). Answers as soon as base runs. NULL with the sentence in e, among others
- * when another vswitchd listens there.
+ * Binds conf->control with mode 0660, after removing a socket that nobody listens on, and takes
+ * conf over (also when it fails). Answers as soon as base runs. NULL with the sentence in e, among
+ * others when another vswitchd listens there.
  */
 struct control *control_create(struct event_base *base, struct vswitch *sw, struct conf *conf,
 			       const struct control_info *info, struct error *e);
@@ -41,7 +41,8 @@ struct control *control_create(struct event_base *base, struct vswitch *sw, stru
  */
 int control_start(struct control *control, struct error *e);
 
-/* Loads the file again and applies it (SIGHUP). Logs what went wrong; the switch then is as before. */
+/* Loads the file again and applies it (SIGHUP). Logs what went wrong; the switch then is as before.
+ */
 void control_reload(struct control *control);
 
 /* Ends all connections and removes the socket. Ports stay as they are. Takes NULL. */

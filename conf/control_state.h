@@ -23,12 +23,12 @@ struct json_object;
 struct vswitch;
 
 enum {
-	CONTROL_REQUEST_MAX = 1 << 20,	   /* bytes of one request */
-	CONTROL_REPLIES_MAX = 1 << 20,	   /* bytes that wait for a client before it is read again */
+	CONTROL_REQUEST_MAX = 1 << 20, /* bytes of one request */
+	CONTROL_REPLIES_MAX = 1 << 20, /* bytes that wait for a client before it is read again */
 	CONTROL_CLIENTS_MAX = 64,
-	CONTROL_IDLE_S = 60,		   /* a client that sends nothing for so long is dropped */
-	CONTROL_SLOW_S = 10,		   /* and one that reads nothing while replies wait */
-	CONTROL_FDB_LIST_MAX = 65536,	   /* entries of one fdb.list */
+	CONTROL_IDLE_S = 60,	      /* a client that sends nothing for so long is dropped */
+	CONTROL_SLOW_S = 10,	      /* and one that reads nothing while replies wait */
+	CONTROL_FDB_LIST_MAX = 65536, /* entries of one fdb.list */
 };
 
 struct control_client {
@@ -74,14 +74,14 @@ int control_apply(struct control *control, struct conf *next, struct error *e);
 /* methods_show.c: the methods that change nothing. */
 int show_status(void *context, struct json_object *params, struct json_object **result,
 		struct error *e);
-int show_ports(void *context, struct json_object *params, struct json_object **result,
-	       struct error *e);
-int show_port(void *context, struct json_object *params, struct json_object **result,
-	      struct error *e);
-int show_fdb(void *context, struct json_object *params, struct json_object **result,
-	     struct error *e);
-int show_stats(void *context, struct json_object *params, struct json_object **result,
-	       struct error *e);
+int
+show_ports(void *context, struct json_object *params, struct json_object **result, struct error *e);
+int
+show_port(void *context, struct json_object *params, struct json_object **result, struct error *e);
+int
+show_fdb(void *context, struct json_object *params, struct json_object **result, struct error *e);
+int
+show_stats(void *context, struct json_object *params, struct json_object **result, struct error *e);
 int show_workers(void *context, struct json_object *params, struct json_object **result,
 		 struct error *e);
 int show_config(void *context, struct json_object *params, struct json_object **result,

@@ -19,7 +19,8 @@ cpus_parse(const char *text, struct conf_cpus *cpus)
 
 		if (*end == '-')
 			last = strtoul(end + 1, &end, 10);
-		for (; first <= last && first < CPU_SETSIZE && cpus->n_isolated < WORKERS_MAX; first++)
+		for (; first <= last && first < CPU_SETSIZE && cpus->n_isolated < WORKERS_MAX;
+		     first++)
 			cpus->isolated[cpus->n_isolated++] = (uint16_t)first;
 		text = *end == ',' ? end + 1 : end;
 	}
@@ -61,8 +62,8 @@ cpus_is_isolated(const struct conf_cpus *cpus, uint16_t cpu)
 
 /* Where the workers are the machine's default, only here can the lcores of ports be judged. */
 static int
-cpus_check_port(const struct conf *conf, const struct port_conf *port,
-		const struct switch_conf *sw, struct error *e)
+cpus_check_port(const struct conf *conf, const struct port_conf *port, const struct switch_conf *sw,
+		struct error *e)
 {
 	char where[320] = "";
 
@@ -74,9 +75,10 @@ cpus_check_port(const struct conf *conf, const struct port_conf *port,
 		if (j < sw->n_workers)
 			continue;
 		conf_where(conf, port, where, sizeof(where));
-		return error_set(e, -EINVAL,
-				 "%sport %s: lcores: CPU %u has no worker: add it to switch: workers",
-				 where, port->name, port->lcores[i]);
+		return error_set(
+			e, -EINVAL,
+			"%sport %s: lcores: CPU %u has no worker: add it to switch: workers", where,
+			port->name, port->lcores[i]);
 	}
 	return 0;
 }

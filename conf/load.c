@@ -77,8 +77,9 @@ load_read(int fd, const char *path, char *text, size_t *len, struct error *e)
 		*len += (size_t)n;
 	} while (n && *len <= CONF_TEXT_MAX);
 	if (*len > CONF_TEXT_MAX)
-		return error_set(e, -EFBIG, "%.340s: has more than %d bytes, which no configuration has",
-				 path, CONF_TEXT_MAX);
+		return error_set(e, -EFBIG,
+				 "%.340s: has more than %d bytes, which no configuration has", path,
+				 CONF_TEXT_MAX);
 	return 0;
 }
 
@@ -148,7 +149,8 @@ conf_add_port(const struct conf *base, const char *text, size_t len,
 
 	*conf = NULL;
 	if (base->n_ports >= PORTS_MAX)
-		return error_set(e, -ENOSPC, "port: there are %u ports, and no more can be", PORTS_MAX);
+		return error_set(e, -ENOSPC, "port: there are %u ports, and no more can be",
+				 PORTS_MAX);
 	if (len > CONF_TEXT_MAX)
 		return error_set(e, -EFBIG, "port: the text has %zu bytes, at most %d can be", len,
 				 CONF_TEXT_MAX);

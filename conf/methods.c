@@ -27,15 +27,15 @@ methods_refuse_unknown(struct json_object *params, const char *const *known, str
 {
 	if (!params)
 		return 0;
-	json_object_object_foreach(params, key, value)
-	{
+	json_object_object_foreach (params, key, value) {
 		const char *const *k = known;
 
 		(void)value;
 		while (*k && strcmp(*k, key) != 0)
 			k++;
 		if (!*k)
-			return error_set(e, RPC_INVALID_PARAMS, "there is no parameter \"%.40s\"", key);
+			return error_set(e, RPC_INVALID_PARAMS, "there is no parameter \"%.40s\"",
+					 key);
 	}
 	return 0;
 }

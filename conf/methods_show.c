@@ -125,8 +125,7 @@ show_port_object(const struct control *control, const struct port_conf *conf, st
 }
 
 int
-show_ports(void *context, struct json_object *params, struct json_object **result,
-	   struct error *e)
+show_ports(void *context, struct json_object *params, struct json_object **result, struct error *e)
 {
 	const struct control *control = context;
 	struct json_object *ports = json_object_new_array();
@@ -307,8 +306,7 @@ control_sample(struct control *control)
 
 		s->busy_percent = all ? (uint32_t)((busy - s->busy_cycles) * 100 / all) : 0;
 		if (n_frames != s->n_frames)
-			s->cycles_per_frame =
-				(busy - s->busy_cycles) / (n_frames - s->n_frames);
+			s->cycles_per_frame = (busy - s->busy_cycles) / (n_frames - s->n_frames);
 		s->busy_cycles = busy;
 		s->idle_cycles = idle;
 		s->n_frames = n_frames;
@@ -371,8 +369,7 @@ show_count_up(struct port *port, void *context)
 }
 
 int
-show_status(void *context, struct json_object *params, struct json_object **result,
-	    struct error *e)
+show_status(void *context, struct json_object *params, struct json_object **result, struct error *e)
 {
 	const struct control *control = context;
 	struct vswitch *sw = control->sw;
@@ -404,8 +401,7 @@ show_status(void *context, struct json_object *params, struct json_object **resu
 }
 
 int
-show_config(void *context, struct json_object *params, struct json_object **result,
-	    struct error *e)
+show_config(void *context, struct json_object *params, struct json_object **result, struct error *e)
 {
 	const struct control *control = context;
 	char *text = conf_print(control->conf);

@@ -106,7 +106,8 @@ rpc_judge(struct json_object *request, struct json_object **id, bool *has_id)
 		return "a request is an object";
 	*has_id = json_object_object_get_ex(request, "id", id);
 	if (*id && !json_object_is_type(*id, json_type_string) &&
-	    !json_object_is_type(*id, json_type_int) && !json_object_is_type(*id, json_type_double)) {
+	    !json_object_is_type(*id, json_type_int) &&
+	    !json_object_is_type(*id, json_type_double)) {
 		*id = NULL;
 		return "id is neither a text nor a number";
 	}
@@ -117,7 +118,8 @@ rpc_judge(struct json_object *request, struct json_object **id, bool *has_id)
 		return "method is missing or no text";
 	if (json_object_object_get_ex(request, "params", &params) && params &&
 	    !json_object_is_type(params, json_type_object) &&
-	    !(json_object_is_type(params, json_type_array) && json_object_array_length(params) == 0))
+	    !(json_object_is_type(params, json_type_array) &&
+	      json_object_array_length(params) == 0))
 		return "params is not an object: parameters go by name";
 	return NULL;
 }

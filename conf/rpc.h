@@ -15,12 +15,12 @@ struct error;
 struct json_object;
 
 enum {
-	RPC_PARSE = -32700,	     /* not JSON */
+	RPC_PARSE = -32700, /* not JSON */
 	RPC_INVALID_REQUEST = -32600,
 	RPC_NO_METHOD = -32601,
 	RPC_INVALID_PARAMS = -32602,
-	RPC_REFUSED = -32000,	     /* understood, but can't be done; the message says why */
-	RPC_DEPTH_MAX = 16,	     /* objects and arrays in each other */
+	RPC_REFUSED = -32000, /* understood, but can't be done; the message says why */
+	RPC_DEPTH_MAX = 16,   /* objects and arrays in each other */
 };
 
 struct rpc_method {
@@ -34,11 +34,11 @@ struct rpc_method {
 };
 
 /*
- * Answers one request: len bytes of text with a 0 behind them. methods ends with name NULL. The reply
- * is the caller's; NULL if there is none (a notification), or no memory for one.
+ * Answers one request: len bytes of text with a 0 behind them. methods ends with name NULL. The
+ * reply is the caller's; NULL if there is none (a notification), or no memory for one.
  */
-struct json_object *rpc_handle(const struct rpc_method *methods, void *context, const char *text,
-			       size_t len);
+struct json_object *
+rpc_handle(const struct rpc_method *methods, void *context, const char *text, size_t len);
 
 /* A reply that says what is wrong, to a request without an id that could be read. */
 struct json_object *rpc_error(int code, const char *message);

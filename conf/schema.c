@@ -90,16 +90,11 @@ static const cyaml_schema_value_t schema_port_root = {
 };
 
 const struct schema_own_key schema_own_keys[] = {
-	{"socket", "vhost-user"},
-	{"mode", "vhost-user"},
-	{"datapath", "vhost-user"},
-	{"owner", "vhost-user"},
-	{"group", "vhost-user"},
-	{"permissions", "vhost-user"},
-	{"ifname", "tap"},
-	{"mac", "tap"},
-	{"address", "tap"},
-	{NULL, NULL},
+	{"socket", "vhost-user"},   {"mode", "vhost-user"},
+	{"datapath", "vhost-user"}, {"owner", "vhost-user"},
+	{"group", "vhost-user"},    {"permissions", "vhost-user"},
+	{"ifname", "tap"},	    {"mac", "tap"},
+	{"address", "tap"},	    {NULL, NULL},
 };
 
 /* A step of the way to what libcyaml refused: a key, or an entry (from 1) where key is empty. */
@@ -209,7 +204,8 @@ static int
 schema_refuse(struct text *text, struct refusal *refusal, const cyaml_schema_value_t *schema,
 	      cyaml_err_t code, struct error *e)
 {
-	static const char unexpected[] = "Unexpected key: ", seen[] = "Mapping field already seen: ";
+	static const char unexpected[] = "Unexpected key: ",
+			  seen[] = "Mapping field already seen: ";
 	char where[TEXT_WHERE_MAX], path[160], keys[200];
 	const char *message = refusal->message;
 	const yaml_node_t *line;
@@ -223,7 +219,8 @@ schema_refuse(struct text *text, struct refusal *refusal, const cyaml_schema_val
 		memmove(&refusal->steps[0], &refusal->steps[1],
 			--refusal->n_steps * sizeof(refusal->steps[0]));
 	node = schema_follow(text, refusal, &schema, &line, path, sizeof(path));
-	if (code == CYAML_ERR_INVALID_KEY && strncmp(message, unexpected, strlen(unexpected)) == 0) {
+	if (code == CYAML_ERR_INVALID_KEY &&
+	    strncmp(message, unexpected, strlen(unexpected)) == 0) {
 		const char *key = message + strlen(unexpected);
 
 		schema_list_keys(schema, keys, sizeof(keys));

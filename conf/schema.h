@@ -2,9 +2,10 @@
 /*
  * schema.h: the keys of a configuration, as libcyaml reads them.
  *
- * libcyaml sees to the structure: which keys there are, that none is there twice, what is a list and
- * what a mapping. All values are taken as strings: its own reading of numbers ("90x" is 90, "010" is
- * 8, "-1" is 2^64-1) and of booleans (all but "false" is true) is too generous. check.c reads them.
+ * libcyaml sees to the structure: which keys there are, that none is there twice, what is a list
+ * and what a mapping. All values are taken as strings: its own reading of numbers ("90x" is 90,
+ * "010" is 8, "-1" is 2^64-1) and of booleans (all but "false" is true) is too generous. check.c
+ * reads them.
  *
  * Threads: any.
  */
@@ -71,8 +72,8 @@ struct schema_own_key {
 extern const struct schema_own_key schema_own_keys[]; /* ends with key NULL */
 
 /*
- * Loads a text that text_init() has taken in, as a file or as one port. 0 or -errno with the sentence
- * in e. Free with schema_free() or schema_free_port(), which take NULL.
+ * Loads a text that text_init() has taken in, as a file or as one port. 0 or -errno with the
+ * sentence in e. Free with schema_free() or schema_free_port(), which take NULL.
  */
 int schema_load(struct text *text, struct raw **raw, struct error *e);
 int schema_load_port(struct text *text, struct raw_port **raw, struct error *e);

@@ -10,7 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { TABLE_COLUMNS_MAX = 12 };
+enum {
+	TABLE_COLUMNS_MAX = 12
+};
 
 struct table {
 	size_t n_columns;

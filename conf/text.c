@@ -39,8 +39,8 @@ text_fail_parser(const struct text *t, const yaml_parser_t *parser, struct error
 				 parser->problem ? parser->problem : "unknown reason");
 	for (size_t i = 0; i < parser->problem_offset && i < t->len; i++)
 		line += t->bytes[i] == '\n';
-	return text_fail(t, line, e, "not UTF-8 text: ",
-			 parser->problem ? parser->problem : "unknown reason");
+	return text_fail(t, line, e,
+			 "not UTF-8 text: ", parser->problem ? parser->problem : "unknown reason");
 }
 
 /*
@@ -162,8 +162,8 @@ text_check_keys(struct text *t, struct error *e)
 			yaml_node_t *key = yaml_document_get_node(&t->document, pair->key);
 
 			if (!text_scalar(key))
-				return text_fail(t, key->start_mark.line, e, "a list or mapping can't ",
-						 "be a key");
+				return text_fail(t, key->start_mark.line, e,
+						 "a list or mapping can't ", "be a key");
 		}
 	}
 	return 0;

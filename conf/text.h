@@ -31,8 +31,8 @@ struct text {
 
 /*
  * Takes the text in: it must be UTF-8 and one document without anchors, aliases and control
- * characters, not nested deeper than TEXT_DEPTH_MAX, with a mapping at its root, all keys scalars. Does not copy name
- * and bytes. 0 or -errno with the sentence in e; text_fini() in both cases.
+ * characters, not nested deeper than TEXT_DEPTH_MAX, with a mapping at its root, all keys scalars.
+ * Does not copy name and bytes. 0 or -errno with the sentence in e; text_fini() in both cases.
  */
 int text_init(struct text *t, const char *name, const char *bytes, size_t len, struct error *e);
 void text_fini(struct text *t);

@@ -88,9 +88,9 @@ params_add(int argc, char **argv, struct json_object **params)
 			return false;
 		}
 		json_object_object_add(*params, key,
-				       strcmp(key, "lcores") == 0 || strcmp(key, "address") == 0 ?
-					       params_list(equals + 1) :
-					       json_object_new_string(equals + 1));
+				       strcmp(key, "lcores") == 0 || strcmp(key, "address") == 0
+					       ? params_list(equals + 1)
+					       : json_object_new_string(equals + 1));
 	}
 	return true;
 }
@@ -103,8 +103,7 @@ params_are_utf8(struct json_object *params)
 	enum json_tokener_error code;
 
 	json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
-	json_object_put(
-		json_tokener_parse_ex(tokener, json_object_to_json_string(params), -1));
+	json_object_put(json_tokener_parse_ex(tokener, json_object_to_json_string(params), -1));
 	code = json_tokener_get_error(tokener);
 	json_tokener_free(tokener);
 	return code == json_tokener_success;
@@ -122,7 +121,8 @@ params_read(const char *path, size_t *len)
 	if (!file || !text || ferror(file))
 		fprintf(stderr, "vswitchctl: %s: can't be read: %s\n", path, strerror(errno));
 	else if (*len > FILE_LEN_MAX)
-		fprintf(stderr, "vswitchctl: %s: has more than %d bytes, which no configuration has\n",
+		fprintf(stderr,
+			"vswitchctl: %s: has more than %d bytes, which no configuration has\n",
 			path, FILE_LEN_MAX);
 	else
 		right = true;
@@ -162,18 +162,18 @@ static const struct command commands[] = {
 	{"port", "list", "", "all ports", 0, 0, "port.list", NULL, client_print_ports},
 	{"port", "show", "NAME", "all about a port", 1, 1, "port.show", params_name,
 	 client_print_port},
-	{"port", "add", "NAME KEY=VALUE...", "add a port, until the configuration is loaded again", 1,
-	 INT_MAX, "port.add", params_add, client_print_nothing},
+	{"port", "add", "NAME KEY=VALUE...", "add a port, until the configuration is loaded again",
+	 1, INT_MAX, "port.add", params_add, client_print_nothing},
 	{"port", "del", "NAME", "remove a port", 1, 1, "port.del", params_name,
 	 client_print_nothing},
 	{"fdb", "list", "", "which station is behind which port", 0, 0, "fdb.list", NULL,
 	 client_print_fdb},
 	{"fdb", "flush", "[PORT]", "forget the learned stations (of a port)", 0, 1, "fdb.flush",
 	 params_port, client_print_flushed},
-	{NULL, "stats", "[NAME]", "counters (of a port), and why frames were dropped", 0, 1, "stats",
-	 params_name, client_print_stats},
-	{"worker", "list", "", "the CPUs that poll, and how busy they are", 0, 0, "worker.list", NULL,
-	 client_print_workers},
+	{NULL, "stats", "[NAME]", "counters (of a port), and why frames were dropped", 0, 1,
+	 "stats", params_name, client_print_stats},
+	{"worker", "list", "", "the CPUs that poll, and how busy they are", 0, 0, "worker.list",
+	 NULL, client_print_workers},
 	{"config", "show", "", "the configuration in force", 0, 0, "config.show", NULL,
 	 client_print_config},
 	{"config", "check", "FILE", "is this file right?", 1, 1, "config.check", params_file,
@@ -184,7 +184,9 @@ static const struct command commands[] = {
 	 client_print_version},
 };
 
-enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+enum {
+	N_COMMANDS = sizeof(commands) / sizeof(commands[0])
+};
 
 static void
 print_usage(FILE *out)
@@ -227,7 +229,8 @@ find_command(int argc, char **argv, int *n_words)
 			return c;
 	}
 	if (argc > 0)
-		fprintf(stderr, "vswitchctl: there is no command \"%s%s%s\"; see vswitchctl --help\n",
+		fprintf(stderr,
+			"vswitchctl: there is no command \"%s%s%s\"; see vswitchctl --help\n",
 			argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
 	else
 		print_usage(stderr);
@@ -240,8 +243,9 @@ run(const struct command *command, const char *socket, bool json, int argc, char
 	struct json_object *params = NULL, *result;
 
 	if (argc < command->n_min || argc > command->n_max) {
-		fprintf(stderr, "usage: vswitchctl %s%s%s %s\n", command->group ? command->group : "",
-			command->group ? " " : "", command->name, command->args);
+		fprintf(stderr, "usage: vswitchctl %s%s%s %s\n",
+			command->group ? command->group : "", command->group ? " " : "",
+			command->name, command->args);
 		return EXIT_USAGE;
 	}
 	if (command->params && !command->params(argc, argv, &params)) {
@@ -252,8 +256,8 @@ run(const struct command *command, const char *socket, bool json, int argc, char
 	if (!result)
 		return EXIT_REFUSED;
 	if (json)
-		puts(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN |
-								   JSON_C_TO_STRING_NOSLASHESCAPE));
+		puts(json_object_to_json_string_ext(
+			result, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	else
 		command->print(result);
 	json_object_put(result);

@@ -94,8 +94,8 @@ interface_create(struct tap_device *dev, const char *port_name, struct error *e)
 		if (errno == EBUSY || errno == EEXIST)
 			return error_set(e, -EEXIST,
 					 "port %s: ifname: the interface %s exists already: choose "
-					 "another name, or remove it with `ip link del %s`",
-					 port_name, dev->ifname, dev->ifname);
+					 "another name, or remove that interface first",
+					 port_name, dev->ifname);
 		if (errno == EPERM || errno == EACCES)
 			return error_set(e, -errno,
 					 "port %s: no right to make the interface %s: run as root, "

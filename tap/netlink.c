@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -138,6 +139,13 @@ on_link_attr(const struct nlattr *attr, void *arg)
 		link->mtu = mnl_attr_get_u32(attr);
 	if (type == IFLA_ADDRESS && mnl_attr_get_payload_len(attr) == sizeof(link->mac))
 		memcpy(link->mac, mnl_attr_get_payload(attr), sizeof(link->mac));
+	/* structs grow at their ends; attributes are aligned to 4 */
+	if (type == IFLA_STATS64 &&
+	    mnl_attr_get_payload_len(attr) >= offsetof(struct rtnl_link_stats64, multicast))
+		memcpy(&link->n_tx_dropped,
+		       (const char *)mnl_attr_get_payload(attr) +
+			       offsetof(struct rtnl_link_stats64, tx_dropped),
+		       sizeof(link->n_tx_dropped));
 	return MNL_CB_OK;
 }
 

@@ -21,6 +21,7 @@ struct netlink_link {
 	bool up; /* set up by the host, and has its carrier */
 	uint32_t mtu;
 	uint8_t mac[6];
+	uint64_t n_tx_dropped; /* frames that the host sent while its queue was full */
 };
 
 enum {

@@ -388,7 +388,8 @@ ethdev_show(const struct ethdev *dev, struct report *report)
 	if (rte_eth_dev_info_get(dev->dpdk_port, &info) == 0)
 		report->text(report, "driver", info.driver_name);
 	if (rte_eth_macaddr_get(dev->dpdk_port, &mac) == 0) {
-		rte_ether_format_addr(text, sizeof(text), &mac);
+		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x",
+			 RTE_ETHER_ADDR_BYTES(&mac));
 		report->text(report, "mac", text);
 	}
 	if (rte_eth_link_get_nowait(dev->dpdk_port, &link) == 0 &&

@@ -277,11 +277,14 @@ add_memory_args(struct eal_args *args, const struct switch_conf *conf, uint64_t 
 {
 	char list[LIST_MAX];
 
+	/* DPDK 22.11 takes --no-huge for legacy memory, which it refuses to have --in-memory */
 	if (hugepages) {
+		add_arg(args, "--in-memory");
 		print_memory(conf, memory, list, sizeof(list));
 		add_arg(args, "--socket-mem=%s", list);
 		add_arg(args, "--socket-limit=%s", list);
 	} else {
+		add_arg(args, "--no-shconf");
 		add_arg(args, "--no-huge");
 		add_arg(args, "-m");
 		add_arg(args, "%llu", (unsigned long long)(memory >> 20));
@@ -299,7 +302,6 @@ startup_eal(const struct switch_conf *conf, uint64_t memory, bool hugepages, boo
 		return -ENOMEM;
 	print_main_cpus(conf, lcores, sizeof(lcores));
 	add_arg(&args, "vswitchd");
-	add_arg(&args, "--in-memory");
 	add_arg(&args, "--no-telemetry");
 	add_arg(&args, "--no-pci");
 	add_arg(&args, "--iova-mode=va");

@@ -69,7 +69,7 @@ def test_methods(daemon):
     status = daemon.ctl('status')
     assert status['pid'] == daemon.pid
     assert status['ports'] == 1 and status['ports_up'] == 0
-    assert status['hugepages'] is False and status['memory'] == 64 << 20
+    assert status['hugepages'] is False and status['memory'] == 128 << 20
     assert status['config'] == daemon.config_file
     assert status['uptime_s'] >= 0 and status['dpdk'].startswith('DPDK')
     version = daemon.ctl('version')

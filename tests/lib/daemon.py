@@ -106,7 +106,7 @@ class Daemon:
         sw.setdefault('control', self.socket)
         self.socket = sw['control']
         sw.setdefault('hugepages', False)
-        sw.setdefault('memory', '64M')
+        sw.setdefault('memory', '128M')
         sw.setdefault('idle', 'sleep')
         for port in config.get('ports', []):
             if isinstance(port.get('socket'), str):

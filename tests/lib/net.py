@@ -206,3 +206,18 @@ class Net:
             self.close_stations()
         finally:
             self.daemon.__exit__(kind, value, trace)
+
+
+def only_to(net, src, dst, mac, **more):
+    """Whether a frame to mac from src reaches dst and nobody else."""
+    frame = build(mac, net.macs[src], next(net.numbers), **more)
+    net[src].send(frame)
+    seen = net.after(src)
+    return {n: fs for n, fs in seen.items() if fs} == {dst: [frame]}
+
+
+def to_all(net, src, mac, **more):
+    """Whether a frame to mac from src reaches all others."""
+    frame = build(mac, net.macs[src], next(net.numbers), **more)
+    net[src].send(frame)
+    return all(fs == [frame] for fs in net.after(src).values())

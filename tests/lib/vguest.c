@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -396,6 +397,7 @@ main(int argc, char **argv)
 	char line[1024];
 	pthread_t thread;
 
+	signal(SIGPIPE, SIG_IGN); /* net_virtio_user talks to switches that have gone */
 	if (rte_eal_init(argc, argv) < 0) {
 		printf("error EAL: %s\n", rte_strerror(rte_errno));
 		return 1;

@@ -28,14 +28,15 @@ struct count {
 static inline uint32_t
 run_round(struct gen *gen, const struct command *c, bool sending)
 {
-	uint32_t n = 0;
+	struct guest *a = &gen->guests[0], *b = &gen->guests[1];
+	uint32_t n = guest_reclaim(a) + guest_reclaim(b);
 
-	for (uint32_t i = 0; i < 2; i++) {
-		n += guest_receive(&gen->guests[1 - i], &c->traffic);
-		n += guest_reclaim(&gen->guests[i]);
-		if (sending && (i == 0 || c->both_ways))
-			n += guest_send(&gen->guests[i], &c->traffic);
-	}
+	guest_receive(a, &c->traffic);
+	guest_receive(b, &c->traffic);
+	if (sending)
+		n += guest_send(a, &c->traffic);
+	if (sending && c->both_ways)
+		n += guest_send(b, &c->traffic);
 	return n;
 }
 

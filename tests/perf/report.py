@@ -112,7 +112,8 @@ class Report:
             cells = [str(c) for c in cells]
             return ['| ' + ' | '.join([name] + cells) + ' |'] if set(cells) != {'-'} else []
 
-        duts = self.duts()
+        duts = [d for d in self.duts()
+                if any(t.dut == d and t.case.key in keys for t in self.turns)]
         lines = []
         for dut in duts:
             lines += row(f'{dut}, Mpps', [self.rates(k, dut, only_clean) for k in keys])

@@ -273,9 +273,18 @@ guest_send_from(struct guest *g, const struct traffic *t, uint32_t station)
 uint32_t
 guest_reclaim(struct guest *g)
 {
-	struct ring_done done[RING_TAKE_MAX];
+	struct ring_done sent[RING_TAKE_MAX];
+	uint32_t n_sent = ring_take(g->tx, sent);
 
-	return ring_take(g->tx, done);
+	g->n_done = ring_take(g->rx, g->done);
+	for (uint32_t i = 0; i < g->n_done; i++)
+		__builtin_prefetch(g->rx_buffers + (size_t)g->done[i].slot * g->rx_stride);
+	ring_prefetch(g->rx, g->n_done);
+	for (uint32_t i = 0; i < n_sent; i++) /* the slots used next, mostly */
+		__builtin_prefetch(g->tx_buffers + (size_t)ring_next_slot(g->tx, i) * g->tx_stride,
+				   1);
+	ring_prefetch(g->tx, n_sent);
+	return g->n_done + n_sent;
 }
 
 static void
@@ -379,19 +388,13 @@ take_buffer(struct guest *g, const struct traffic *t, const uint8_t *buffer, uin
 		end_frame(g, t);
 }
 
-uint32_t
+void
 guest_receive(struct guest *g, const struct traffic *t)
 {
-	struct ring_done done[RING_TAKE_MAX];
-	uint32_t n = ring_take(g->rx, done);
-
-	if (n == 0)
-		return 0;
-	ring_prefetch(g->rx, n);
-	for (uint32_t i = 0; i < n; i++)
-		__builtin_prefetch(g->rx_buffers + (size_t)done[i].slot * g->rx_stride);
-	for (uint32_t i = 0; i < n; i++)
-		take_buffer(g, t, g->rx_buffers + (size_t)done[i].slot * g->rx_stride, done[i].len);
-	refill(g);
-	return n;
+	for (uint32_t i = 0; i < g->n_done; i++)
+		take_buffer(g, t, g->rx_buffers + (size_t)g->done[i].slot * g->rx_stride,
+			    g->done[i].len);
+	if (g->n_done > 0)
+		refill(g);
+	g->n_done = 0;
 }

@@ -62,6 +62,10 @@ struct guest {
 	uint64_t *next;	     /* [macs]: lowest number that may come from the peer's station next */
 	uint32_t macs;	     /* length of next */
 
+	/* what guest_reclaim() has left to guest_receive() */
+	uint32_t n_done;
+	struct ring_done done[RING_TAKE_MAX];
+
 	/* a frame that lies in several receive buffers */
 	uint16_t n_left; /* buffers still to come */
 	uint32_t so_far; /* bytes */
@@ -92,10 +96,13 @@ uint32_t guest_send(struct guest *g, const struct traffic *t);
 /* One frame from station to the peer's. False if there is no room. */
 bool guest_send_from(struct guest *g, const struct traffic *t, uint32_t station);
 
-/* Takes back what the switch has used of the frames sent. Returns how many. */
+/*
+ * Takes back what the switch has used of both rings, at most RING_TAKE_MAX of each, and brings near
+ * what guest_receive() and guest_send() will touch. Returns how many.
+ */
 uint32_t guest_reclaim(struct guest *g);
 
-/* Takes at most RING_TAKE_MAX buffers, looks at them, gives them again. Returns how many. */
-uint32_t guest_receive(struct guest *g, const struct traffic *t);
+/* Looks at the buffers that guest_reclaim() took, and gives them again. */
+void guest_receive(struct guest *g, const struct traffic *t);
 
 #endif

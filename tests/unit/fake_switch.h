@@ -2,8 +2,8 @@
 /*
  * fake_switch.h: a switch without workers and DPDK, for tests of what is above it (conf/).
  *
- * It defines the switch_* functions of switch.h, so that switch.c is not linked. Ports are opened by
- * name: one whose name is fail_open can't be opened, and so on. What was done is in journal.
+ * It defines the switch_* functions of switch.h, so that switch.c is not linked. Ports are opened
+ * by name: one whose name is fail_open can't be opened, and so on. What was done is in journal.
  */
 #ifndef TESTS_FAKE_SWITCH_H
 #define TESTS_FAKE_SWITCH_H
@@ -14,9 +14,9 @@ struct fake {
 	struct vswitch sw;
 	uint32_t n;
 	struct port *ports[16];
-	struct port_counts counts;  /* what every port has counted */
-	char journal[1024];	    /* "add vm1; del vm2; " */
-	const char *fail_check;	    /* name of a port, or NULL */
+	struct port_counts counts; /* what every port has counted */
+	char journal[1024];	   /* "add vm1; del vm2; " */
+	const char *fail_check;	   /* name of a port, or NULL */
 	int fail_check_code;
 	const char *fail_open;
 	bool fail_reconfigure;

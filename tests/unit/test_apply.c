@@ -14,8 +14,8 @@
 
 #include "fake_switch.h"
 
-#define VM(n)	 "- {name: vm" n ", type: vhost-user, socket: /vm" n "}\n"
-#define TAP(n)	 "- {name: tap" n ", type: tap}\n"
+#define VM(n)  "- {name: vm" n ", type: vhost-user, socket: /vm" n "}\n"
+#define TAP(n) "- {name: tap" n ", type: tap}\n"
 
 static const struct conf_cpus cpus = {.last = 1};
 static struct conf_failed failed;
@@ -89,7 +89,8 @@ test_difference(void **state)
 	applied("ports:\n" VM("2") VM("1"), "");
 	applied("ports:\n" VM("2") VM("3"), "del vm1; add vm3; ");
 	/* what goes is gone before what comes needs its socket */
-	applied("ports:\n- {name: x, type: vhost-user, socket: /vm2}\n" VM("3"), "del vm2; add x; ");
+	applied("ports:\n- {name: x, type: vhost-user, socket: /vm2}\n" VM("3"),
+		"del vm2; add x; ");
 	applied("ports:\n- {name: x, type: vhost-user, socket: /vm2, queues: 2}\n" VM("3"),
 		"del x; add x; ");
 	applied("ports: []", "del x; del vm3; ");
@@ -117,12 +118,14 @@ test_switch_keys(void **state)
 	static const char *const refusals[][2] = {
 		{"{name: x}", "switch: name: can't change while running; restart vswitchd"},
 		{"{workers: [0]}", "switch: workers: can't change while running; restart vswitchd"},
-		{"{workers: [1, 0]}", "switch: workers: can't change while running; restart vswitchd"},
+		{"{workers: [1, 0]}",
+		 "switch: workers: can't change while running; restart vswitchd"},
 		{"{control: /x}", "switch: control: can't change while running; restart vswitchd"},
 		{"{memory: 64M}", "switch: memory: can't change while running; restart vswitchd"},
 		{"{hugepages: false}",
 		 "switch: hugepages: can't change while running; restart vswitchd"},
-		{"{fdb: {max: 64}}", "switch: fdb: max: can't change while running; restart vswitchd"},
+		{"{fdb: {max: 64}}",
+		 "switch: fdb: max: can't change while running; restart vswitchd"},
 	};
 
 	(void)state;
@@ -135,14 +138,16 @@ test_switch_keys(void **state)
 		refused(text, -ENOTSUP, refusals[i][1], "");
 	}
 	/* said otherwise, the same: the last CPU is the default */
-	applied("switch: {workers: [1], idle: sleep, idle_max_us: 7, fdb: {ageing: 5}}\nports:\n" VM("1"),
+	applied("switch: {workers: [1], idle: sleep, idle_max_us: 7, fdb: {ageing: "
+		"5}}\nports:\n" VM("1"),
 		"");
 	assert_int_equal(fake.sw.conf.idle_max_us, 7);
 	assert_int_equal(fake.sw.conf.fdb_ageing_s, 5);
 	assert_int_equal(fake.sw.conf.n_mbufs, 77);
 	/* the ports are as they were when the switch itself refuses */
 	fake.fail_reconfigure = true;
-	refused("ports:\n" VM("2"), -ENOTSUP, "switch: refused", "del vm1; add vm2; del vm2; add vm1; ");
+	refused("ports:\n" VM("2"), -ENOTSUP, "switch: refused",
+		"del vm1; add vm2; del vm2; add vm1; ");
 	fake.fail_reconfigure = false;
 }
 
@@ -184,7 +189,8 @@ test_undo_fails(void **state)
 	fake.fail_open = "vm2";
 	fake.fail_check = "vm1";
 	fake.fail_check_code = -EBUSY;
-	refused("ports:\n" VM("2"), -EBUSY, "t.yaml:2: port vm2: open: refused", "del vm1; add vm2; ");
+	refused("ports:\n" VM("2"), -EBUSY, "t.yaml:2: port vm2: open: refused",
+		"del vm1; add vm2; ");
 	assert_int_equal(failed.n, 1);
 	assert_string_equal(failed.ports[0].name, "vm1");
 	assert_string_equal(failed.ports[0].reason, "port vm1: check: refused");
@@ -216,8 +222,8 @@ test_start(void **state)
 	assert_int_equal(failed.n, 1);
 	assert_string_equal(failed.ports[0].name, "vm3");
 	/* but not once it was changed */
-	refused("ports:\n" VM("1") VM("2") VM("4")
-		"- {name: vm3, type: vhost-user, socket: /other}\n",
+	refused("ports:\n" VM("1") VM("2")
+			VM("4") "- {name: vm3, type: vhost-user, socket: /other}\n",
 		-EBUSY, "t.yaml:5: port vm3: open: refused", "add vm3; ");
 	assert_int_equal(failed.n, 1);
 	/* one that failed needs no closing */

@@ -31,7 +31,8 @@ static const char full[] =
 	"  log: debug\n"
 	"  fdb: {max: 1024, ageing: 20}\n"
 	"ports:\n"
-	"  - {name: vm1, type: vhost-user, socket: \"/tmp/a \\\"b\\\\.sock\", mode: client, queues: 4,\n"
+	"  - {name: vm1, type: vhost-user, socket: \"/tmp/a \\\"b\\\\.sock\", mode: client, "
+	"queues: 4,\n"
 	"     lcores: [3, 1], mtu: 9000, datapath: library, owner: root, group: kvm,\n"
 	"     permissions: \"0600\", max_macs: 7}\n"
 	"  - {name: vm2, type: vhost-user, socket: /tmp/\xc3\xa4.sock}\n"
@@ -199,10 +200,10 @@ test_same_port(void **state)
 	struct port_conf other;
 
 	(void)state;
-#define differs(i, change)                                                                          \
-	other = conf->ports[i];                                                                     \
-	assert_true(conf_same_port(&conf->ports[i], &other));                                       \
-	change;                                                                                     \
+#define differs(i, change)                                                                         \
+	other = conf->ports[i];                                                                    \
+	assert_true(conf_same_port(&conf->ports[i], &other));                                      \
+	change;                                                                                    \
 	assert_false(conf_same_port(&conf->ports[i], &other))
 	differs(0, other.name[0] = 'x');
 	differs(0, other.mtu = 1400);
@@ -247,8 +248,10 @@ test_structure(void **state)
 				   "written `ports: []`"},
 		{"---\n...\n", "t.yaml:1: there is nothing in it; a switch without ports is "
 			       "written `ports: []`"},
-		{"- 1\n", "t.yaml:1: expected keys with values (`key: value`), found something else"},
-		{"word", "t.yaml:1: expected keys with values (`key: value`), found something else"},
+		{"- 1\n",
+		 "t.yaml:1: expected keys with values (`key: value`), found something else"},
+		{"word",
+		 "t.yaml:1: expected keys with values (`key: value`), found something else"},
 		{"switch: {}\nswitsh: 1\n",
 		 "t.yaml:2: switsh: there is no such key; there are switch, ports"},
 		{"switch:\n  fdb:\n    max: 64\n    min: 1\n",
@@ -260,13 +263,16 @@ test_structure(void **state)
 		 "t.yaml:4: ports: a: lcores: a list is expected here, as in [1, 2]"},
 		{"ports: 5\n", "t.yaml:1: ports: a list is expected here, as in [1, 2]"},
 		{"ports:\n- {name: a, type: tap}\n- word\n",
-		 "t.yaml:3: ports: entry 2: keys with values are expected here, as in {key: value}"},
+		 "t.yaml:3: ports: entry 2: keys with values are expected here, as in {key: "
+		 "value}"},
 		{"switch: {\n{a: b}: c}\n", "t.yaml:2: a list or mapping can't be a key"},
 		{"switch: [\n", "t.yaml:2: not valid YAML: did not find expected node content"},
-		{"a: b: c\n", "t.yaml:1: not valid YAML: mapping values are not allowed in this context"},
+		{"a: b: c\n",
+		 "t.yaml:1: not valid YAML: mapping values are not allowed in this context"},
 		{"{}\n---\n{}\n", "t.yaml:2: a second document begins here; a configuration is one "
 				  "document"},
-		{"ports: &a []\n", "t.yaml:1: anchors (&name) are not allowed; write the value itself"},
+		{"ports: &a []\n",
+		 "t.yaml:1: anchors (&name) are not allowed; write the value itself"},
 		{"switch: &a {}\nports: *a\n",
 		 "t.yaml:1: anchors (&name) are not allowed; write the value itself"},
 		{"switch: {name: *a}\n",
@@ -279,8 +285,10 @@ test_structure(void **state)
 		{"switch: {name: \"a\\Lb\"}\n", "t.yaml:1: a value contains a control character or "
 						"line break, which no value may"},
 		{"switch:\n  name: |\n    a\n    b\n",
-		 "t.yaml:2: a value contains a control character or line break, which no value may"},
-		{"switch: {}\nports: \xff\n", "t.yaml:2: not UTF-8 text: invalid leading UTF-8 octet"},
+		 "t.yaml:2: a value contains a control character or line break, which no value "
+		 "may"},
+		{"switch: {}\nports: \xff\n",
+		 "t.yaml:2: not UTF-8 text: invalid leading UTF-8 octet"},
 		{"a: \xc3", "t.yaml:1: not UTF-8 text: incomplete UTF-8 octet sequence"},
 		{"a: \x01", "t.yaml:1: not UTF-8 text: control characters are not allowed"},
 	};
@@ -295,24 +303,30 @@ static void
 test_switch_keys(void **state)
 {
 	static const struct wrong wrong[] = {
-		{"switch: {name: a b}", "t.yaml:1: switch: name: \"a b\" is no name: 1 to 31 of A-Z "
-					"a-z 0-9 _ . -, not beginning with . or -"},
+		{"switch: {name: a b}",
+		 "t.yaml:1: switch: name: \"a b\" is no name: 1 to 31 of A-Z "
+		 "a-z 0-9 _ . -, not beginning with . or -"},
 		{"switch: {name: }", "t.yaml:1: switch: name: \"\" is no name: 1 to 31 of A-Z "
 				     "a-z 0-9 _ . -, not beginning with . or -"},
 		{"switch:\n  workers:\n  - 1\n  - x\n",
 		 "t.yaml:4: switch: workers: \"x\" is not the number of a CPU"},
 		{"switch: {workers: [1, 1]}", "t.yaml:1: switch: workers: CPU 1 is there twice"},
-		{"switch: {workers: [1024]}", "t.yaml:1: switch: workers: CPU 1024 is not in 0..1023"},
+		{"switch: {workers: [1024]}",
+		 "t.yaml:1: switch: workers: CPU 1024 is not in 0..1023"},
 		{"switch: {workers: [-1]}",
 		 "t.yaml:1: switch: workers: \"-1\" is not the number of a CPU"},
-		{"switch: {idle: nap}", "t.yaml:1: switch: idle: \"nap\" is none of: auto, poll, sleep"},
-		{"switch: {idle_max_us: 0}", "t.yaml:1: switch: idle_max_us: 0 is not in 1..100000"},
+		{"switch: {idle: nap}",
+		 "t.yaml:1: switch: idle: \"nap\" is none of: auto, poll, sleep"},
+		{"switch: {idle_max_us: 0}",
+		 "t.yaml:1: switch: idle_max_us: 0 is not in 1..100000"},
 		{"switch: {idle_max_us: 100001}",
 		 "t.yaml:1: switch: idle_max_us: 100001 is not in 1..100000"},
 		{"switch: {idle_max_us: 18446744073709551617}",
 		 "t.yaml:1: switch: idle_max_us: \"18446744073709551617\" is not a number"},
-		{"switch: {idle_max_us: 010}", "t.yaml:1: switch: idle_max_us: \"010\" is not a number"},
-		{"switch: {idle_max_us: 1x}", "t.yaml:1: switch: idle_max_us: \"1x\" is not a number"},
+		{"switch: {idle_max_us: 010}",
+		 "t.yaml:1: switch: idle_max_us: \"010\" is not a number"},
+		{"switch: {idle_max_us: 1x}",
+		 "t.yaml:1: switch: idle_max_us: \"1x\" is not a number"},
 		{"switch: {control: c.sock}",
 		 "t.yaml:1: switch: control: \"c.sock\" does not begin with /"},
 		{"switch: {control: /tmp/}",
@@ -320,14 +334,19 @@ test_switch_keys(void **state)
 		{"switch: {memory: lots}",
 		 "t.yaml:1: switch: memory: \"lots\" is not a size, as 256M or 1G are"},
 		{"switch: {memory: 63M}", "t.yaml:1: switch: memory: 63M is not in 64M..1048576M"},
-		{"switch: {memory: 1025G}", "t.yaml:1: switch: memory: 1025G is not in 64M..1048576M"},
+		{"switch: {memory: 1025G}",
+		 "t.yaml:1: switch: memory: 1025G is not in 64M..1048576M"},
 		{"switch: {memory: 99999999999999999G}",
-		 "t.yaml:1: switch: memory: \"99999999999999999G\" is not a size, as 256M or 1G are"},
-		{"switch: {memory: 65537K}", "t.yaml:1: switch: memory: 65537K is no multiple of 1M"},
+		 "t.yaml:1: switch: memory: \"99999999999999999G\" is not a size, as 256M or 1G "
+		 "are"},
+		{"switch: {memory: 65537K}",
+		 "t.yaml:1: switch: memory: 65537K is no multiple of 1M"},
 		{"switch: {hugepages: flase}",
 		 "t.yaml:1: switch: hugepages: \"flase\" is neither true nor false"},
-		{"switch: {log: all}", "t.yaml:1: switch: log: \"all\" is none of: err, warn, info, debug"},
-		{"switch: {fdb: {max: 63}}", "t.yaml:1: switch: fdb: max: 63 is not in 64..4194304"},
+		{"switch: {log: all}",
+		 "t.yaml:1: switch: log: \"all\" is none of: err, warn, info, debug"},
+		{"switch: {fdb: {max: 63}}",
+		 "t.yaml:1: switch: fdb: max: 63 is not in 64..4194304"},
 		{"switch: {fdb: {max: 4194305}}",
 		 "t.yaml:1: switch: fdb: max: 4194305 is not in 64..4194304"},
 		{"switch:\n  fdb:\n    ageing: 1000001\n",
@@ -352,7 +371,8 @@ test_port_keys(void **state)
 		 "beginning with . or -"},
 		{"ports:\n- name: n234567890123456789012345678901x\n  type: tap\n",
 		 "t.yaml:2: ports: n234567890123456789012345678901x: name: "
-		 "\"n234567890123456789012345678901x\" is no name: 1 to 31 of A-Z a-z 0-9 _ . -, not "
+		 "\"n234567890123456789012345678901x\" is no name: 1 to 31 of A-Z a-z 0-9 _ . -, "
+		 "not "
 		 "beginning with . or -"},
 		{"ports:\n- name: vm1\n  type: bridge\n",
 		 "t.yaml:3: ports: vm1: type: \"bridge\" is none of: vhost-user, tap"},
@@ -369,11 +389,13 @@ test_port_keys(void **state)
 		 "t.yaml:2: ports: vm1: socket is missing"},
 		{"ports: [{name: vm1, type: vhost-user, socket: a}]",
 		 "t.yaml:1: ports: vm1: socket: \"a\" does not begin with /"},
-		{VM "  mode: both\n", "t.yaml:5: ports: vm1: mode: \"both\" is none of: server, client"},
+		{VM "  mode: both\n",
+		 "t.yaml:5: ports: vm1: mode: \"both\" is none of: server, client"},
 		{VM "  datapath: fast\n",
 		 "t.yaml:5: ports: vm1: datapath: \"fast\" is none of: direct, library"},
-		{VM "  owner: a/b\n", "t.yaml:5: ports: vm1: owner: \"a/b\" is no name: 1 to 63 of A-Z "
-				      "a-z 0-9 _ . -, not beginning with . or -"},
+		{VM "  owner: a/b\n",
+		 "t.yaml:5: ports: vm1: owner: \"a/b\" is no name: 1 to 63 of A-Z "
+		 "a-z 0-9 _ . -, not beginning with . or -"},
 		{VM "  group: ''\n", "t.yaml:5: ports: vm1: group: \"\" is no name: 1 to 63 of A-Z "
 				     "a-z 0-9 _ . -, not beginning with . or -"},
 		{VM "  permissions: \"0888\"\n",
@@ -384,31 +406,40 @@ test_port_keys(void **state)
 		 "\"0660\" is"},
 		{VM "  ifname: t0\n", "t.yaml:5: ports: vm1: ifname: only a tap port has one"},
 		{VM "  address: []\n", "t.yaml:5: ports: vm1: address: only a tap port has one"},
-		{VM "  mac: \"52:54:00:00:00:01\"\n", "t.yaml:5: ports: vm1: mac: only a tap port has one"},
-		{TAP_ "  socket: /a\n", "t.yaml:5: ports: in: socket: only a vhost-user port has one"},
-		{TAP_ "  mode: server\n", "t.yaml:5: ports: in: mode: only a vhost-user port has one"},
+		{VM "  mac: \"52:54:00:00:00:01\"\n",
+		 "t.yaml:5: ports: vm1: mac: only a tap port has one"},
+		{TAP_ "  socket: /a\n",
+		 "t.yaml:5: ports: in: socket: only a vhost-user port has one"},
+		{TAP_ "  mode: server\n",
+		 "t.yaml:5: ports: in: mode: only a vhost-user port has one"},
 		{TAP_ "  datapath: direct\n",
 		 "t.yaml:5: ports: in: datapath: only a vhost-user port has one"},
-		{TAP_ "  owner: root\n", "t.yaml:5: ports: in: owner: only a vhost-user port has one"},
-		{TAP_ "  group: kvm\n", "t.yaml:5: ports: in: group: only a vhost-user port has one"},
+		{TAP_ "  owner: root\n",
+		 "t.yaml:5: ports: in: owner: only a vhost-user port has one"},
+		{TAP_ "  group: kvm\n",
+		 "t.yaml:5: ports: in: group: only a vhost-user port has one"},
 		{TAP_ "  permissions: \"0660\"\n",
 		 "t.yaml:5: ports: in: permissions: only a vhost-user port has one"},
-		{TAP_ "  mac: 52:54:00:77:00\n",
-		 "t.yaml:5: ports: in: mac: \"52:54:00:77:00\" is not a MAC, as \"52:54:00:77:00:fe\" is"},
-		{TAP_ "  mac: 52-54-00-77-00-01\n", "t.yaml:5: ports: in: mac: \"52-54-00-77-00-01\" is "
-						    "not a MAC, as \"52:54:00:77:00:fe\" is"},
-		{TAP_ "  mac: 53:54:00:77:00:01\n", "t.yaml:5: ports: in: mac: 53:54:00:77:00:01 is a "
-						    "group's address, not a station's"},
+		{TAP_ "  mac: 52:54:00:77:00\n", "t.yaml:5: ports: in: mac: \"52:54:00:77:00\" is "
+						 "not a MAC, as \"52:54:00:77:00:fe\" is"},
+		{TAP_ "  mac: 52-54-00-77-00-01\n",
+		 "t.yaml:5: ports: in: mac: \"52-54-00-77-00-01\" is "
+		 "not a MAC, as \"52:54:00:77:00:fe\" is"},
+		{TAP_ "  mac: 53:54:00:77:00:01\n",
+		 "t.yaml:5: ports: in: mac: 53:54:00:77:00:01 is a "
+		 "group's address, not a station's"},
 		{TAP_ "  mac: 00:00:00:00:00:00\n",
 		 "t.yaml:5: ports: in: mac: all zeroes is nobody's address"},
 		{TAP_ "  address:\n  - 10.0.0.1/8\n  - 10.0.0.2\n",
-		 "t.yaml:7: ports: in: address: \"10.0.0.2\" is not an address with its prefix length, "
+		 "t.yaml:7: ports: in: address: \"10.0.0.2\" is not an address with its prefix "
+		 "length, "
 		 "as 10.77.0.254/24 or fd77::fe/64 are"},
-		{TAP_ "  address: [10.0.0.1/33]\n",
-		 "t.yaml:5: ports: in: address: \"10.0.0.1/33\" is not an address with its prefix length, "
-		 "as 10.77.0.254/24 or fd77::fe/64 are"},
+		{TAP_ "  address: [10.0.0.1/33]\n", "t.yaml:5: ports: in: address: \"10.0.0.1/33\" "
+						    "is not an address with its prefix length, "
+						    "as 10.77.0.254/24 or fd77::fe/64 are"},
 		{TAP_ "  address: [\"fd77::1/129\"]\n",
-		 "t.yaml:5: ports: in: address: \"fd77::1/129\" is not an address with its prefix length, "
+		 "t.yaml:5: ports: in: address: \"fd77::1/129\" is not an address with its prefix "
+		 "length, "
 		 "as 10.77.0.254/24 or fd77::fe/64 are"},
 		{TAP_ "  address: [224.0.0.1/24]\n",
 		 "t.yaml:5: ports: in: address: 224.0.0.1/24 can't be the address of a host"},
@@ -417,10 +448,12 @@ test_port_keys(void **state)
 		{TAP_ "  address: [10.0.0.1/8, 10.0.0.1/8]\n",
 		 "t.yaml:5: ports: in: address: 10.0.0.1/8 is there twice"},
 		{"ports: [{name: a, type: tap, ifname: sixteen-bytes-xx}]",
-		 "t.yaml:1: ports: a: ifname: \"sixteen-bytes-xx\" is no name: 1 to 15 of A-Z a-z 0-9 _ . "
+		 "t.yaml:1: ports: a: ifname: \"sixteen-bytes-xx\" is no name: 1 to 15 of A-Z a-z "
+		 "0-9 _ . "
 		 "-, not beginning with . or -"},
 		{"ports: [{name: sixteen-bytes-xx, type: tap}]",
-		 "t.yaml:1: ports: sixteen-bytes-xx: ifname is missing, and the port's name is too long "
+		 "t.yaml:1: ports: sixteen-bytes-xx: ifname is missing, and the port's name is too "
+		 "long "
 		 "for an interface, which takes 15 bytes"},
 	};
 
@@ -432,13 +465,16 @@ static void
 test_ports_beside(void **state)
 {
 	static const struct wrong wrong[] = {
-		{VM "- name: vm1\n  type: tap\n", "t.yaml:5: ports: vm1: name: another port has this name"},
+		{VM "- name: vm1\n  type: tap\n",
+		 "t.yaml:5: ports: vm1: name: another port has this name"},
 		{VM "- name: vm2\n  type: vhost-user\n  socket: /a\n",
 		 "t.yaml:7: ports: vm2: socket: port vm1 has this socket"},
 		{VM "switch: {control: /a}\n",
 		 "t.yaml:4: ports: vm1: socket: this is the control socket of the switch"},
-		{TAP_ "- name: t0\n  type: tap\n", "t.yaml:5: ports: t0: ifname: port in has interface t0"},
-		{TAP_ "  mac: 52:54:00:00:00:01\n- name: t1\n  type: tap\n  mac: 52:54:00:00:00:01\n",
+		{TAP_ "- name: t0\n  type: tap\n",
+		 "t.yaml:5: ports: t0: ifname: port in has interface t0"},
+		{TAP_
+		 "  mac: 52:54:00:00:00:01\n- name: t1\n  type: tap\n  mac: 52:54:00:00:00:01\n",
 		 "t.yaml:8: ports: t1: mac: port in has this address"},
 		{TAP_ "  address: [10.0.0.1/8]\n- name: t1\n  type: tap\n  address: [10.0.0.1/8]\n",
 		 "t.yaml:8: ports: t1: address: port in has this address"},
@@ -458,12 +494,14 @@ test_socket_path_length(void **state)
 	memset(path, 'x', sizeof(path));
 	path[0] = '/';
 	path[108] = 0;
-	snprintf(text, sizeof(text), "ports:\n- name: vm1\n  type: vhost-user\n  socket: %s\n", path);
+	snprintf(text, sizeof(text), "ports:\n- name: vm1\n  type: vhost-user\n  socket: %s\n",
+		 path);
 	snprintf(sentence, sizeof(sentence),
 		 "t.yaml:4: ports: vm1: socket: path is 108 bytes, a UNIX socket takes 107");
 	refused(text, sentence);
 	path[107] = 0;
-	snprintf(text, sizeof(text), "ports:\n- name: vm1\n  type: vhost-user\n  socket: %s\n", path);
+	snprintf(text, sizeof(text), "ports:\n- name: vm1\n  type: vhost-user\n  socket: %s\n",
+		 path);
 	conf_free(load(text));
 }
 
@@ -561,13 +599,14 @@ test_files(void **state)
 	assert_int_equal(load_file(path, &e), 0);
 	assert_int_equal(ftruncate(fd, 100 << 20), 0);
 	assert_int_equal(load_file(path, &e), -EFBIG);
-	snprintf(sentence, sizeof(sentence), "%s: has more than %d bytes, which no configuration has",
-		 path, CONF_TEXT_MAX);
+	snprintf(sentence, sizeof(sentence),
+		 "%s: has more than %d bytes, which no configuration has", path, CONF_TEXT_MAX);
 	assert_string_equal(e.text, sentence);
 	close(fd);
 	unlink(path);
 	assert_int_equal(load_file(path, &e), -ENOENT);
-	snprintf(sentence, sizeof(sentence), "%s: can't be opened: No such file or directory", path);
+	snprintf(sentence, sizeof(sentence), "%s: can't be opened: No such file or directory",
+		 path);
 	assert_string_equal(e.text, sentence);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(load_file(path, &e), -EINVAL);
@@ -624,9 +663,10 @@ test_add_and_del(void **state)
 		    "port vm3: ifname: only a tap port has one");
 	add_refused(base, "{name: vm1, type: tap}", "port vm1: name: another port has this name");
 	add_refused(base, "{type: tap}", "port: name is missing");
-	add_refused(base, "{name: x, foo: 1}",
-		    "foo: there is no such key; there are name, type, lcores, queues, mtu, max_macs, "
-		    "socket, mode, datapath, owner, group, permissions, ifname, mac, address");
+	add_refused(
+		base, "{name: x, foo: 1}",
+		"foo: there is no such key; there are name, type, lcores, queues, mtu, max_macs, "
+		"socket, mode, datapath, owner, group, permissions, ifname, mac, address");
 	add_refused(base, "{name: vm3, type: tap, lcores: [2]}",
 		    "port vm3: lcores: CPU 2 is not in switch: workers");
 	conf_free(more);
@@ -662,8 +702,9 @@ test_switch_of_machine(void **state)
 	conf_free(conf);
 	conf = load("ports:\n- {name: a, type: tap, lcores: [9]}\n");
 	assert_int_equal(conf_switch(conf, &isolated, &sw, &e), -EINVAL);
-	assert_string_equal(e.text, "t.yaml:2: port a: lcores: CPU 9 has no worker: add it to switch: "
-				    "workers");
+	assert_string_equal(e.text,
+			    "t.yaml:2: port a: lcores: CPU 9 has no worker: add it to switch: "
+			    "workers");
 	conf_free(conf);
 }
 
@@ -671,12 +712,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),      cmocka_unit_test(test_full),
-		cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_same_port),
-		cmocka_unit_test(test_structure),     cmocka_unit_test(test_switch_keys),
-		cmocka_unit_test(test_port_keys),     cmocka_unit_test(test_ports_beside),
-		cmocka_unit_test(test_socket_path_length), cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_files),	      cmocka_unit_test(test_add_and_del),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_same_port),
+		cmocka_unit_test(test_structure),
+		cmocka_unit_test(test_switch_keys),
+		cmocka_unit_test(test_port_keys),
+		cmocka_unit_test(test_ports_beside),
+		cmocka_unit_test(test_socket_path_length),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_add_and_del),
 		cmocka_unit_test(test_switch_of_machine),
 	};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_control.c: the control socket over a fake switch: every method, and clients that mean harm. */
+/* test_control.c: the control socket over a fake switch: every method, and clients that mean harm.
+ */
 #include "control.h"
 
 #include <errno.h>
@@ -169,8 +170,9 @@ call(const char *method, const char *params)
 	char text[4096];
 	int fd = client();
 
-	snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}\n",
-		 method, params);
+	snprintf(text, sizeof(text),
+		 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}\n", method,
+		 params);
 	assert_true(send_all(fd, text, strlen(text)));
 	reply = receive(fd);
 	assert_non_null(reply);
@@ -187,8 +189,8 @@ answers(const char *method, const char *params, const char *result)
 
 	if (!json_object_object_get_ex(reply, "result", &is))
 		fail_msg("%s", json_object_to_json_string(reply));
-	assert_string_equal(json_object_to_json_string_ext(is, JSON_C_TO_STRING_PLAIN |
-								       JSON_C_TO_STRING_NOSLASHESCAPE),
+	assert_string_equal(json_object_to_json_string_ext(
+				    is, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
 			    result);
 	json_object_put(reply);
 }
@@ -211,8 +213,12 @@ static void
 test_ports(void **state)
 {
 	(void)state;
-	fake.counts = (struct port_counts){.rx_frames = 1, .rx_bytes = 60, .tx_frames = 3,
-					   .tx_bytes = UINT64_MAX, .rx_flooded = 4, .tx_contended = 5,
+	fake.counts = (struct port_counts){.rx_frames = 1,
+					   .rx_bytes = 60,
+					   .tx_frames = 3,
+					   .tx_bytes = UINT64_MAX,
+					   .rx_flooded = 4,
+					   .tx_contended = 5,
 					   .notified = 6};
 	fake.counts.drops[DROP_RX_RUNT] = 2;
 	fake.counts.drops[DROP_RX_NO_PORT] = 3;
@@ -221,17 +227,22 @@ test_ports(void **state)
 	port_set_reason(switch_port_find(&fake.sw, "vm1"), "no guest");
 	answers("port.list", "{}",
 		"{\"ports\":["
-		"{\"name\":\"vm1\",\"type\":\"vhost-user\",\"id\":0,\"link\":\"down\",\"reason\":\"no "
+		"{\"name\":\"vm1\",\"type\":\"vhost-user\",\"id\":0,\"link\":\"down\",\"reason\":"
+		"\"no "
 		"guest\",\"mtu\":1500,\"queues\":2,\"workers\":[1],\"rx_frames\":1,\"rx_bytes\":60,"
 		"\"tx_frames\":3,\"tx_bytes\":18446744073709551615,\"rx_drops\":5,\"tx_drops\":30},"
-		"{\"name\":\"in\",\"type\":\"tap\",\"id\":1,\"link\":\"up\",\"reason\":\"\",\"mtu\":1500,"
+		"{\"name\":\"in\",\"type\":\"tap\",\"id\":1,\"link\":\"up\",\"reason\":\"\","
+		"\"mtu\":1500,"
 		"\"queues\":1,\"workers\":[1],\"rx_frames\":1,\"rx_bytes\":60,\"tx_frames\":3,"
 		"\"tx_bytes\":18446744073709551615,\"rx_drops\":5,\"tx_drops\":30},"
-		"{\"name\":\"vm2\",\"type\":\"vhost-user\",\"id\":null,\"link\":\"down\",\"reason\":"
-		"\"port vm2: open: refused\",\"mtu\":1500,\"queues\":1,\"workers\":[],\"rx_frames\":0,"
+		"{\"name\":\"vm2\",\"type\":\"vhost-user\",\"id\":null,\"link\":\"down\","
+		"\"reason\":"
+		"\"port vm2: open: "
+		"refused\",\"mtu\":1500,\"queues\":1,\"workers\":[],\"rx_frames\":0,"
 		"\"rx_bytes\":0,\"tx_frames\":0,\"tx_bytes\":0,\"rx_drops\":0,\"tx_drops\":0}]}");
 	answers("port.show", "{\"name\":\"in\"}",
-		"{\"name\":\"in\",\"type\":\"tap\",\"id\":1,\"link\":\"up\",\"reason\":\"\",\"mtu\":1500,"
+		"{\"name\":\"in\",\"type\":\"tap\",\"id\":1,\"link\":\"up\",\"reason\":\"\","
+		"\"mtu\":1500,"
 		"\"queues\":1,\"workers\":[1],\"rx_frames\":1,\"rx_bytes\":60,\"tx_frames\":3,"
 		"\"tx_bytes\":18446744073709551615,\"rx_drops\":5,\"tx_drops\":30,"
 		"\"drops\":{\"rx-runt\":2,\"rx-no-port\":3,\"tx-down\":10,\"tx-no-mbuf\":20},"
@@ -251,15 +262,16 @@ test_add_and_del(void **state)
 		"{\"name\":\"vm3\"}");
 	assert_string_equal(fake.journal, "add vm2; add vm3; ");
 	assert_non_null(switch_port_find(&fake.sw, "vm3"));
-	refuses("port.add", "{\"name\":\"vm3\",\"type\":\"vhost-user\",\"socket\":\"/vm3\"}", -32000,
-		"port vm3: name: another port has this name");
+	refuses("port.add", "{\"name\":\"vm3\",\"type\":\"vhost-user\",\"socket\":\"/vm3\"}",
+		-32000, "port vm3: name: another port has this name");
 	refuses("port.add", "{\"name\":\"vm4\",\"type\":\"tap\",\"mtu\":90000}", -32000,
 		"port vm4: mtu: 90000 is not in 68..65535");
 	refuses("port.add", "{\"name\":\"a\\u0000b\",\"type\":\"tap\"}", -32000,
 		"a value contains a control character or line break, which no value may");
 	refuses("port.add", "[]", -32602, "the keys of a port are missing");
 	fake.fail_open = "vm4";
-	refuses("port.add", "{\"name\":\"vm4\",\"type\":\"tap\"}", -32000, "port vm4: open: refused");
+	refuses("port.add", "{\"name\":\"vm4\",\"type\":\"tap\"}", -32000,
+		"port vm4: open: refused");
 	reply = call("port.show", "{\"name\":\"vm4\"}");
 	assert_true(json_object_object_get_ex(reply, "error", NULL));
 	json_object_put(reply);
@@ -277,19 +289,22 @@ test_add_and_del(void **state)
 static void
 test_fdb(void **state)
 {
-	static const uint8_t macs[3][6] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}, {2, 0, 0, 0, 0, 3}};
+	static const uint8_t macs[3][6] = {
+		{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}, {2, 0, 0, 0, 0, 3}};
 
 	(void)state;
 	atomic_store(&fake.sw.now_s, 100);
 	answers("fdb.list", "{}", "{\"entries\":[],\"n\":0,\"max\":64}");
 	assert_int_equal(fdb_learn(fake.sw.fdb, fdb_key(5, macs[0]), 0, 93), FDB_NEW);
 	answers("fdb.list", "{}",
-		"{\"entries\":[{\"vlan\":5,\"mac\":\"02:00:00:00:00:01\",\"port\":\"vm1\",\"age_s\":7,"
+		"{\"entries\":[{\"vlan\":5,\"mac\":\"02:00:00:00:00:01\",\"port\":\"vm1\",\"age_"
+		"s\":7,"
 		"\"static\":false}],\"n\":1,\"max\":64}");
 	assert_int_equal(fdb_learn(fake.sw.fdb, fdb_key(0, macs[1]), 1, 100), FDB_NEW);
 	answers("fdb.flush", "{\"port\":\"vm1\"}", "{\"flushed\":1}");
 	answers("fdb.list", "{}",
-		"{\"entries\":[{\"vlan\":0,\"mac\":\"02:00:00:00:00:02\",\"port\":\"in\",\"age_s\":0,"
+		"{\"entries\":[{\"vlan\":0,\"mac\":\"02:00:00:00:00:02\",\"port\":\"in\",\"age_s\":"
+		"0,"
 		"\"static\":false}],\"n\":1,\"max\":64}");
 	assert_int_equal(fdb_learn(fake.sw.fdb, fdb_key(0, macs[2]), 0, 100), FDB_NEW);
 	answers("fdb.flush", "{}", "{\"flushed\":2}");
@@ -345,16 +360,21 @@ test_workers(void **state)
 	/* a second without frames: cycles_per_frame stays, busy does not */
 	stats_add(&w->idle_cycles, 1000);
 	answers("worker.list", "{}",
-		"{\"workers\":[{\"id\":0,\"cpu\":1,\"node\":0,\"idle\":\"sleep\",\"idle_max_us\":250,"
-		"\"rounds\":9,\"sleeps\":0,\"busy_percent\":30,\"cycles_per_frame\":100,\"frames\":3,"
-		"\"batches\":2,\"queues\":[{\"port\":\"vm1\",\"queue\":0},{\"port\":\"in\",\"queue\":0}],"
+		"{\"workers\":[{\"id\":0,\"cpu\":1,\"node\":0,\"idle\":\"sleep\",\"idle_max_us\":"
+		"250,"
+		"\"rounds\":9,\"sleeps\":0,\"busy_percent\":30,\"cycles_per_frame\":100,\"frames\":"
+		"3,"
+		"\"batches\":2,\"queues\":[{\"port\":\"vm1\",\"queue\":0},{\"port\":\"in\","
+		"\"queue\":0}],"
 		"\"mbufs_free\":0,\"mbufs\":0}]}");
 	control_sample(control);
 	atomic_store(&w->idle_max_us, 0);
 	answers("worker.list", "{}",
 		"{\"workers\":[{\"id\":0,\"cpu\":1,\"node\":0,\"idle\":\"poll\",\"idle_max_us\":0,"
-		"\"rounds\":9,\"sleeps\":0,\"busy_percent\":0,\"cycles_per_frame\":100,\"frames\":3,"
-		"\"batches\":2,\"queues\":[{\"port\":\"vm1\",\"queue\":0},{\"port\":\"in\",\"queue\":0}],"
+		"\"rounds\":9,\"sleeps\":0,\"busy_percent\":0,\"cycles_per_frame\":100,\"frames\":"
+		"3,"
+		"\"batches\":2,\"queues\":[{\"port\":\"vm1\",\"queue\":0},{\"port\":\"in\","
+		"\"queue\":0}],"
 		"\"mbufs_free\":0,\"mbufs\":0}]}");
 }
 
@@ -374,9 +394,10 @@ test_status(void **state)
 		 "\"workers\":1,\"ports\":3,\"ports_up\":1,\"ports_failed\":1,\"stations\":0,"
 		 "\"stations_max\":64,\"hugepages\":true,\"memory\":268435456,\"config\":\"%s\"}",
 		 (int)getpid(), conf_path);
-	assert_string_equal(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN |
-								      JSON_C_TO_STRING_NOSLASHESCAPE),
-			    text);
+	assert_string_equal(
+		json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN |
+							       JSON_C_TO_STRING_NOSLASHESCAPE),
+		text);
 	json_object_put(reply);
 }
 
@@ -393,8 +414,8 @@ test_config(void **state)
 	json_object_object_get_ex(reply, "result", &text);
 	json_object_object_get_ex(text, "text", &text);
 	assert_int_equal(conf_load_text(json_object_get_string(text),
-					(size_t)json_object_get_string_len(text), "shown", fake_kinds,
-					&conf, &e),
+					(size_t)json_object_get_string_len(text), "shown",
+					fake_kinds, &conf, &e),
 			 0);
 	assert_int_equal(conf->n_ports, 3);
 	assert_string_equal(conf->ports[1].tap.ifname, "t0");
@@ -407,7 +428,8 @@ test_config(void **state)
 	refuses("config.check", "{\"text\":\"ports: [{name: a, type: tap, lcores: [7]}]\"}", -32000,
 		"text:1: port a: lcores: CPU 7 has no worker: add it to switch: workers");
 	refuses("config.check", "{}", -32602, "parameter text is missing or no text");
-	refuses("config.check", "{\"file\":\"/etc/shadow\"}", -32602, "there is no parameter \"file\"");
+	refuses("config.check", "{\"file\":\"/etc/shadow\"}", -32602,
+		"there is no parameter \"file\"");
 	refuses("config.check", "{\"text\":\"\"}", -32000,
 		"text:1: there is nothing in it; a switch without ports is written `ports: []`");
 	assert_string_equal(fake.journal, "");
@@ -415,7 +437,8 @@ test_config(void **state)
 	refuses("config.apply", "{\"text\":\"ports: []\"}", -32000,
 		"switch: control: can't change while running; restart vswitchd");
 	snprintf(params, sizeof(params),
-		 "{\"text\":\"switch: {control: %s}\\nports: [{name: vm1, type: vhost-user, socket: /vm1, "
+		 "{\"text\":\"switch: {control: %s}\\nports: [{name: vm1, type: vhost-user, "
+		 "socket: /vm1, "
 		 "queues: 2}]\"}",
 		 socket_path);
 	answers("config.apply", params, "{\"ports\":1}");

@@ -34,10 +34,15 @@ static uint8_t seen[sizeof(pattern)];
 static int
 group_set_up(void **state)
 {
-	static char words[][16] = {"test_mbuf", "--no-huge", "--no-shconf",    "--no-pci",
-				   "-m",	"64",	     "--no-telemetry", "-l",
-				   "" /* a CPU that this process may use */};
-	enum { N_WORDS = sizeof(words) / sizeof(words[0]) };
+	static char words[]
+			 [16] =
+				 {
+					 "test_mbuf", "--no-huge", "--no-shconf",    "--no-pci",
+					 "-m",	      "64",	   "--no-telemetry", "-l",
+					 "" /* a CPU that this process may use */};
+	enum {
+		N_WORDS = sizeof(words) / sizeof(words[0])
+	};
 	char *args[N_WORDS + 1] = {NULL};
 	struct error e;
 
@@ -133,8 +138,8 @@ lend_one(struct rte_mbuf *m)
 static void
 head_and_body(void **state)
 {
-	static const uint32_t lens[] = {14, 60, FRAME_HEAD_MAX - 1, FRAME_HEAD_MAX,
-					FRAME_HEAD_MAX + 1, 1514};
+	static const uint32_t lens[] = {
+		14, 60, FRAME_HEAD_MAX - 1, FRAME_HEAD_MAX, FRAME_HEAD_MAX + 1, 1514};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
@@ -153,7 +158,8 @@ head_and_body(void **state)
 		assert_frame_is(f, pattern, lens[i]);
 		mbuf_release(batch);
 	}
-	assert_int_equal(stats_read(&stats.rx_frames), 0); /* lent frames are the switch's to count */
+	assert_int_equal(stats_read(&stats.rx_frames),
+			 0); /* lent frames are the switch's to count */
 }
 
 static void
@@ -185,8 +191,10 @@ static void
 refused(void **state)
 {
 	struct rte_mbuf *mbufs[] = {
-		make(FRAME_LEN_MIN - 1, SEG_ROOM), make(60, SEG_ROOM),
-		make(FRAME_LEN_MAX + 1, SEG_ROOM), make(FRAME_LEN_MAX, SEG_ROOM),
+		make(FRAME_LEN_MIN - 1, SEG_ROOM),
+		make(60, SEG_ROOM),
+		make(FRAME_LEN_MAX + 1, SEG_ROOM),
+		make(FRAME_LEN_MAX, SEG_ROOM),
 		make(0, 1),
 	};
 
@@ -204,7 +212,11 @@ refused(void **state)
 static void
 pieces_used_up(void **state)
 {
-	enum { SEGS = 30, N = BATCH_PIECES_MAX / SEGS + 2, LEN = FRAME_HEAD_MAX + SEGS };
+	enum {
+		SEGS = 30,
+		N = BATCH_PIECES_MAX / SEGS + 2,
+		LEN = FRAME_HEAD_MAX + SEGS
+	};
 	struct rte_mbuf *mbufs[N];
 
 	(void)state;
@@ -365,8 +377,8 @@ borrow(uint32_t len, uint32_t piece_len)
 static void
 copy_of_borrowed_frame(void **state)
 {
-	static const uint32_t lens[] = {14,	      60,	    FRAME_HEAD_MAX, SEG_ROOM - 1,
-					SEG_ROOM,     SEG_ROOM + 1, 9014,	    FRAME_LEN_MAX};
+	static const uint32_t lens[] = {14,	  60,		FRAME_HEAD_MAX, SEG_ROOM - 1,
+					SEG_ROOM, SEG_ROOM + 1, 9014,		FRAME_LEN_MAX};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {

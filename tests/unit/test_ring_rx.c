@@ -15,7 +15,11 @@
 #include "ring_guest.h"
 #include "split.h"
 
-enum { NEXT = VRING_DESC_F_NEXT, WRITE = VRING_DESC_F_WRITE, INDIRECT = VRING_DESC_F_INDIRECT };
+enum {
+	NEXT = VRING_DESC_F_NEXT,
+	WRITE = VRING_DESC_F_WRITE,
+	INDIRECT = VRING_DESC_F_INDIRECT
+};
 
 static struct ring_guest guest;
 static struct batch batch;
@@ -123,7 +127,8 @@ put_chain(uint64_t addr, uint32_t total, uint32_t first, uint32_t part, uint64_t
 		i++;
 	}
 	if (table)
-		ring_guest_desc(&guest, 0, table, i * (uint32_t)sizeof(struct vring_desc), INDIRECT, 0);
+		ring_guest_desc(&guest, 0, table, i * (uint32_t)sizeof(struct vring_desc), INDIRECT,
+				0);
 }
 
 static void
@@ -378,8 +383,13 @@ test_bad_lengths(void **state)
 static void
 test_addresses(void **state)
 {
-	const uint64_t bad[] = {0, GUEST_NOWHERE, UINT64_MAX, UINT64_MAX - 50, 1ull << 63,
-				GUEST_ALONE + GUEST_ALONE_SIZE, GUEST_ALONE - 1,
+	const uint64_t bad[] = {0,
+				GUEST_NOWHERE,
+				UINT64_MAX,
+				UINT64_MAX - 50,
+				1ull << 63,
+				GUEST_ALONE + GUEST_ALONE_SIZE,
+				GUEST_ALONE - 1,
 				GUEST_HIGH + GUEST_DATA_SIZE - 100};
 	uint32_t total;
 

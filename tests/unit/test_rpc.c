@@ -59,8 +59,9 @@ answered(const char *text, const char *reply)
 	answered_len(text, strlen(text), reply);
 }
 
-#define ERROR(id, code, message)                                                                    \
-	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" message "\"}}"
+#define ERROR(id, code, message)                                                                   \
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" message   \
+	"\"}}"
 
 static void
 test_results(void **state)
@@ -99,14 +100,16 @@ test_invalid_requests(void **state)
 {
 	(void)state;
 	n_calls = 0;
-	answered("[]", ERROR("null", "-32600", "batches are not supported: send one request a line"));
+	answered("[]",
+		 ERROR("null", "-32600", "batches are not supported: send one request a line"));
 	answered("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}]",
 		 ERROR("null", "-32600", "batches are not supported: send one request a line"));
 	answered("1", ERROR("null", "-32600", "a request is an object"));
 	answered("null", ERROR("null", "-32600", "a request is an object"));
 	answered("\"x\"", ERROR("null", "-32600", "a request is an object"));
 	answered("{}", ERROR("null", "-32600", "jsonrpc is not \\\"2.0\\\""));
-	answered("{\"id\":1,\"method\":\"echo\"}", ERROR("1", "-32600", "jsonrpc is not \\\"2.0\\\""));
+	answered("{\"id\":1,\"method\":\"echo\"}",
+		 ERROR("1", "-32600", "jsonrpc is not \\\"2.0\\\""));
 	answered("{\"jsonrpc\":2.0,\"id\":1,\"method\":\"echo\"}",
 		 ERROR("1", "-32600", "jsonrpc is not \\\"2.0\\\""));
 	answered("{\"jsonrpc\":\"2.0\",\"id\":1}",
@@ -140,8 +143,11 @@ static void
 test_not_json(void **state)
 {
 	static const char *const texts[] = {
-		"", " ", "{", "}", "{\"a\":}", "{\"a\":1,}", "nul", "{} {}", "{}x", "\"x",
-		"[1,]", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", "\x01", "// x"};
+		"",	" ",	    "{",
+		"}",	"{\"a\":}", "{\"a\":1,}",
+		"nul",	"{} {}",    "{}x",
+		"\"x",	"[1,]",	    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}",
+		"\x01", "// x"};
 	char deep[4096];
 
 	(void)state;
