@@ -177,7 +177,7 @@ apply_mtu(struct plan *plan, const struct port_conf *to, struct error *e)
 	if (rc)
 		return rc;
 	/* workers read it: a frame is judged by the one or the other */
-	__atomic_store_n(&port->conf.mtu, to->mtu, __ATOMIC_RELAXED);
+	atomic_store_explicit(&port->mtu, to->mtu, memory_order_relaxed);
 	log_info("port %s: mtu is %u now", to->name, to->mtu);
 	return 0;
 }

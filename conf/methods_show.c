@@ -112,7 +112,7 @@ show_port_object(const struct control *control, const struct port_conf *conf, st
 	} else {
 		show_text(object, "reason", show_failed_reason(control, conf->name));
 	}
-	show_number(object, "mtu", conf->mtu);
+	show_number(object, "mtu", port ? port_mtu(port) : conf->mtu);
 	show_number(object, "queues", conf->queues);
 	json_object_object_add(object, "workers", show_port_workers(control->sw, port));
 	show_number(object, "rx_frames", counts->rx_frames);

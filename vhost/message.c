@@ -122,11 +122,11 @@ post_message(int vid, void *context)
 
 	if (!s)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-	if (message->request == REQUEST_NET_SET_MTU && message->payload.u64 > s->port->conf.mtu) {
+	if (message->request == REQUEST_NET_SET_MTU && message->payload.u64 > port_mtu(s->port)) {
 		log_warn("port %s: guest wants an MTU of %lu (host_mtu), the port's is %u: raise "
 			 "mtu or lower host_mtu",
 			 s->port->conf.name, (unsigned long)message->payload.u64,
-			 s->port->conf.mtu);
+			 port_mtu(s->port));
 		return RTE_VHOST_MSG_RESULT_ERR;
 	}
 	if (is_harmless(message->request))

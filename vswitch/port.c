@@ -32,6 +32,7 @@ port_create(const struct port_ops *ops, uint16_t id, const struct port_conf *con
 	port->ops = ops;
 	port->id = id;
 	port->conf = *conf;
+	atomic_init(&port->mtu, conf->mtu);
 	return port;
 
 fail:

@@ -102,7 +102,7 @@ struct port_ops {
 	/* Control. No worker sees the port any more. Undoes open; takes a half-opened port. */
 	void (*close)(struct port *port);
 
-	/* Control. Applies an MTU that differs from port->conf.mtu; 0 or -errno. NULL: not at run
+	/* Control. Applies an MTU that differs from port_mtu(); 0 or -errno. NULL: not at run
 	 * time. */
 	int (*set_mtu)(struct port *port, uint16_t mtu, struct error *e);
 
@@ -140,6 +140,7 @@ struct port {
 	const struct port_ops *ops;
 	uint16_t id;
 	struct port_conf conf;	 /* control: wo before the port is published, then ro for all */
+	_Atomic uint16_t mtu;	 /* control: wo, others: ro; conf.mtu until it is changed */
 	void *priv;		 /* of the kind */
 	_Atomic bool link_up;	 /* kind: wo, others: ro. Nothing is sent to a port that is down */
 	_Atomic uint32_t n_rxq;	 /* kind: wo; receive queues that may deliver, <= conf.queues */
@@ -166,11 +167,17 @@ port_is_up(const struct port *port)
 	return atomic_load_explicit(&port->link_up, memory_order_acquire);
 }
 
+static inline uint16_t
+port_mtu(const struct port *port)
+{
+	return atomic_load_explicit(&port->mtu, memory_order_relaxed);
+}
+
 /* Longest frame (bytes without FCS, tag not counted) that the port's MTU allows. */
 static inline uint32_t
 port_frame_max(const struct port *port)
 {
-	return (uint32_t)port->conf.mtu + ETHER_HDR_LEN;
+	return port_mtu(port) + (uint32_t)ETHER_HDR_LEN;
 }
 
 /* port.c, for switch.c: allocates a port of that kind with its conf; NULL and e if out of memory.

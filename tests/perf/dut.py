@@ -67,7 +67,7 @@ class Dut:
         self.wait_for(lambda: all(os.path.exists(s) for s in self.sockets), 'its sockets')
 
     def cycles(self):
-        """TSC cycles that it has worked, and frames that it has moved so far; None: it doesn't say."""
+        """TSC cycles that it has worked and frames that it has moved so far; None: not known."""
         return None
 
     def wait_for(self, is_there, what, timeout_s=30):
@@ -135,9 +135,8 @@ class Vswitch(Dut):
         return None
 
     def command(self):
-        port = '  - {{name: vm{i}, type: vhost-user, socket: {socket}, mtu: {mtu}, datapath: {datapath}}}'
-        ports = [port.format(i=i + 1, socket=socket, mtu=MTU, datapath=self.datapath)
-                 for i, socket in enumerate(self.sockets)]
+        ports = [f'  - {{name: vm{i}, type: vhost-user, socket: {socket}, mtu: {MTU}, '
+                 f'datapath: {self.datapath}}}' for i, socket in enumerate(self.sockets, 1)]
         conf = self.folder / f'{self.name}.yaml'
         conf.write_text('\n'.join([
             'switch:',

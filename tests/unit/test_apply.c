@@ -102,7 +102,7 @@ test_mtu(void **state)
 	(void)state;
 	applied("ports:\n" TAP("1") VM("1"), "add tap1; add vm1; ");
 	applied("ports:\n- {name: tap1, type: tap, mtu: 9000}\n" VM("1"), "mtu tap1 9000; ");
-	assert_int_equal(switch_port_find(&fake.sw, "tap1")->conf.mtu, 9000);
+	assert_int_equal(port_mtu(switch_port_find(&fake.sw, "tap1")), 9000);
 	/* not all that differs */
 	applied("ports:\n- {name: tap1, type: tap, mtu: 1500, queues: 2}\n" VM("1"),
 		"del tap1; add tap1; ");
@@ -171,7 +171,7 @@ test_undone(void **state)
 		"t.yaml:5: port vm4: open: refused",
 		"del vm1; mtu tap1 1400; add vm3; add vm4; del vm3; mtu tap1 1500; add vm1; ");
 	assert_int_equal(fake.n, 3);
-	assert_int_equal(switch_port_find(&fake.sw, "tap1")->conf.mtu, 1500);
+	assert_int_equal(port_mtu(switch_port_find(&fake.sw, "tap1")), 1500);
 	assert_int_equal(failed.n, 0);
 	fake.fail_open = NULL;
 	fake.fail_mtu = true;

@@ -88,7 +88,7 @@ set_up(void **state)
 
 		p->ops = &ops;
 		p->id = i;
-		p->conf.mtu = 1500;
+		atomic_store(&p->mtu, 1500);
 		atomic_store(&p->link_up, true);
 		world->taken[i].room = ~0ull;
 		world->table->by_id[i] = p;
@@ -311,7 +311,7 @@ static void
 test_a_smaller_mtu_at_the_receiver(void **state)
 {
 	(void)state;
-	world->ports[2].conf.mtu = 100;
+	atomic_store(&world->ports[2].mtu, 100);
 	start(0);
 	add_frame(2, 1, -1, 114);
 	add_frame(2, 1, -1, 115);

@@ -24,6 +24,7 @@
 
 enum {
 	RUN_MS = 1500,
+	PATIENCE_MS = 60000,
 	RING_SIZE = 64,
 	MILD_ROUNDS = 50
 };
@@ -130,6 +131,14 @@ check_delivered(uint64_t done, uint64_t at, uint32_t room)
 	}
 }
 
+/* The lies were mixed with enough truth to get somewhere, and were seen. */
+static bool
+is_enough(uint64_t n_frames, uint64_t n_sent)
+{
+	return n_frames > 100 && n_sent > 10 && stats_read(&stats.drops[DROP_RX_BAD_CHAIN]) > 10 &&
+	       stats_read(&stats.drops[DROP_TX_BAD_CHAIN]) > 10;
+}
+
 static void
 test_scribbling_guests(void **state)
 {
@@ -143,7 +152,8 @@ test_scribbling_guests(void **state)
 			(struct ring_guest_conf){.size = RING_SIZE, .is_mergeable = true});
 	ring_guest_open(&honest, (struct ring_guest_conf){.size = 128});
 	assert_int_equal(pthread_create(&thread, NULL, scribbler, NULL), 0);
-	while (now_ms() < end) {
+	/* on a busy machine the scribbler may have the CPU for long */
+	while (now_ms() < end || (!is_enough(n_frames, n_sent) && now_ms() < end + PATIENCE_MS)) {
 		uint64_t done;
 		uint32_t n;
 
@@ -165,11 +175,7 @@ test_scribbling_guests(void **state)
 	}
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
-	/* the lies were mixed with enough truth to get somewhere, and were seen */
-	assert_true(n_frames > 100);
-	assert_true(n_sent > 10);
-	assert_true(stats_read(&stats.drops[DROP_RX_BAD_CHAIN]) > 10);
-	assert_true(stats_read(&stats.drops[DROP_TX_BAD_CHAIN]) > 10);
+	assert_true(is_enough(n_frames, n_sent));
 	assert_int_equal(ring_fault(&honest.ring), RING_FINE);
 	ring_guest_close(&liar);
 	ring_guest_close(&receiver);
