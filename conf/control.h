@@ -4,7 +4,7 @@
  *
  * It keeps the configuration that is in force, and changes the switch by conf_apply() only.
  *
- * Threads: the control thread, on whose event base all of it runs.
+ * Threads: the control thread, on whose event base all of it runs. The process ignores SIGPIPE.
  */
 #ifndef CONF_CONTROL_H
 #define CONF_CONTROL_H

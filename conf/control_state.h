@@ -25,7 +25,7 @@ struct vswitch;
 enum {
 	CONTROL_REQUEST_MAX = 1 << 20, /* bytes of one request */
 	CONTROL_REPLIES_MAX = 1 << 20, /* bytes that wait for a client before it is read again */
-	CONTROL_CLIENTS_MAX = 64,
+	CONTROL_CLIENTS_MAX = 128,
 	CONTROL_IDLE_S = 60,	      /* a client that sends nothing for so long is dropped */
 	CONTROL_SLOW_S = 10,	      /* and one that reads nothing while replies wait */
 	CONTROL_FDB_LIST_MAX = 65536, /* entries of one fdb.list */

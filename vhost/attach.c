@@ -10,8 +10,10 @@
 #include "attach.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_vhost.h>
 
@@ -78,15 +80,21 @@ attach_is_possible(struct session *s)
 }
 
 /*
- * The fd was made by the other end: a write to it must never make a worker wait. An eventfd of QEMU
- * or KVM is non-blocking anyhow.
+ * The fd was made by the other end: a write to it must never make a worker wait, as one to a file
+ * or a pipe may. QEMU's eventfds are non-blocking anyhow. Returns fd, or -1 if it won't do.
  */
 static int
 check_call_fd(int fd)
 {
+	static const char eventfd[] = "anon_inode:[eventfd]";
+	char path[32], name[sizeof(eventfd)] = "";
 	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
 
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (readlink(path, name, sizeof(name)) > 0 &&
+	    memcmp(name, eventfd, sizeof(eventfd) - 1) != 0)
 		return -1;
 	return fd;
 }
@@ -124,9 +132,11 @@ attach_ring(struct session *s, struct session_view *view, uint32_t number)
 	struct ring_view *v = view_of(view, number);
 	uint16_t avail, used;
 
-	if (!(s->ready >> number & 1) || ring_fault(ring_of(s, number)) != RING_FINE ||
-	    !read_ring(s, view, number, v) ||
+	if (!(s->ready >> number & 1) || ring_fault(ring_of(s, number)) != RING_FINE)
+		return;
+	if (!read_ring(s, view, number, v) ||
 	    rte_vhost_get_vring_base(s->vid, (uint16_t)number, &avail, &used) != 0) {
+		s->unsound = (int)number;
 		v->size = 0;
 		return;
 	}
@@ -152,6 +162,7 @@ attach_guest(struct session *s)
 	if (!view || rte_vhost_get_negotiated_features(s->vid, &s->features) != 0 ||
 	    !read_memory(s, &view->memory))
 		goto fail;
+	s->unsound = -1;
 	for (uint32_t i = 0; i < 2u * s->port->conf.queues; i++)
 		attach_ring(s, view, i);
 	call_touched(s, view);

@@ -5,6 +5,7 @@
  */
 #include "message.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 
 #include "attach.h"
@@ -52,8 +53,10 @@ forgive(struct session *s, const struct vhost_message *message)
 static void
 before_message(struct session *s, const struct vhost_message *message)
 {
-	if (s->is_in_message)
-		session_judge(s); /* the last one failed: what it left is what there is */
+	if (s->is_in_message && !s->has_failed) {
+		s->has_failed = true; /* the last one: there was no post_msg_handle */
+		session_judge(s);
+	}
 	s->is_in_message = true;
 	attach_undo(s);
 	switch (message->request) {
@@ -62,7 +65,9 @@ before_message(struct session *s, const struct vhost_message *message)
 		s->has_memory = s->is_memory_known = false;
 		break;
 	case REQUEST_RESET_OWNER:
-		s->ready = 0; /* the library resets its rings and does not say so */
+		/* the library forgets rings and memory and does not say so */
+		s->ready = 0;
+		s->has_memory = s->is_memory_known = false;
 		break;
 	case REQUEST_SET_VRING_NUM:
 	case REQUEST_SET_VRING_ADDR:
@@ -99,19 +104,39 @@ static void
 after_message(struct session *s, const struct vhost_message *message)
 {
 	uint32_t number = message->payload.ring.index & 0xff;
-	bool is_memory = message->request == REQUEST_SET_MEM_TABLE;
+	bool is_new = s->has_failed;
 
-	s->is_in_message = false;
-	if (is_memory)
-		s->has_memory = true;
+	s->is_in_message = s->has_failed = false;
+	if (message->request == REQUEST_SET_MEM_TABLE)
+		is_new = s->has_memory = true; /* it may be shared now, or not any more */
 	/* said again in a moment by vring_state_changed, but it must not be attached until then */
 	if (message->request == REQUEST_SET_VRING_ENABLE && message->payload.ring.num == 0 &&
 	    number < SESSION_RINGS_MAX)
 		s->ready &= ~(1u << number);
 	if (s->is_running && !s->port->conf.vhost.is_library)
 		attach_guest(s);
-	if (s->is_running && is_memory) /* it may be shared now, or not any more */
+	if (s->is_running && is_new)
 		session_judge(s);
+}
+
+/* A guest that was promised a longer MTU than the port has would lose its long frames. */
+static enum rte_vhost_msg_result
+check_mtu(struct session *s, uint64_t mtu)
+{
+	static struct log_limit limit = {.burst = 5, .interval_s = 60}; /* event thread's */
+	uint32_t suppressed;
+
+	if (mtu <= port_mtu(s->port)) {
+		pthread_mutex_lock(&s->lock);
+		s->promised_mtu = (uint16_t)mtu;
+		pthread_mutex_unlock(&s->lock);
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	}
+	if (log_allowed(&limit, &suppressed))
+		log_warn("port %s: QEMU wants an MTU of %" PRIu64 " (host_mtu), the port's is %u: "
+			 "raise mtu or lower host_mtu",
+			 s->port->conf.name, mtu, port_mtu(s->port));
+	return RTE_VHOST_MSG_RESULT_ERR;
 }
 
 static enum rte_vhost_msg_result
@@ -122,13 +147,8 @@ post_message(int vid, void *context)
 
 	if (!s)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-	if (message->request == REQUEST_NET_SET_MTU && message->payload.u64 > port_mtu(s->port)) {
-		log_warn("port %s: guest wants an MTU of %lu (host_mtu), the port's is %u: raise "
-			 "mtu or lower host_mtu",
-			 s->port->conf.name, (unsigned long)message->payload.u64,
-			 port_mtu(s->port));
-		return RTE_VHOST_MSG_RESULT_ERR;
-	}
+	if (message->request == REQUEST_NET_SET_MTU)
+		return check_mtu(s, message->payload.u64);
 	if (is_harmless(message->request))
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	pthread_mutex_lock(&s->lock);

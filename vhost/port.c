@@ -158,6 +158,24 @@ fail:
 	return err;
 }
 
+/* What is longer is dropped from now on; which MTU the guest has is its own affair, or QEMU's. */
+static int
+vhost_set_mtu(struct port *port, uint16_t mtu, struct error *e)
+{
+	struct session *s = port->priv;
+	uint16_t promised;
+
+	pthread_mutex_lock(&s->lock);
+	promised = s->promised_mtu;
+	pthread_mutex_unlock(&s->lock);
+	if (mtu < promised)
+		return error_set(
+			e, -EBUSY,
+			"port %s: mtu: the guest runs with host_mtu=%u: lower it there first",
+			port->conf.name, promised);
+	return 0;
+}
+
 static uint32_t
 vhost_rx(struct port *port, uint16_t queue, struct batch *batch, struct port_stats *stats)
 {
@@ -278,6 +296,7 @@ const struct port_ops vhost_port_ops = {
 	.check = socket_check,
 	.open = vhost_open,
 	.close = vhost_close,
+	.set_mtu = vhost_set_mtu,
 	.rx = vhost_rx,
 	.release = vhost_release,
 	.tx = vhost_tx,

@@ -41,7 +41,7 @@ session_create(struct port *port)
 		return NULL;
 	memset(s, 0, sizeof(*s));
 	s->port = port;
-	s->vid = -1;
+	s->vid = s->unsound = -1;
 	atomic_init(&s->view, NULL);
 	atomic_init(&s->library_vid, -1);
 	pthread_mutex_init(&s->lock, NULL);
@@ -68,9 +68,11 @@ forget_guest(struct session *s)
 	s->vid = -1;
 	s->peer = 0;
 	s->ready = 0;
-	s->is_running = s->is_in_message = false;
+	s->is_running = s->is_in_message = s->has_failed = false;
+	s->unsound = -1;
 	s->has_memory = s->is_memory_known = s->is_private = false;
 	s->n_regions = 0;
+	s->promised_mtu = 0;
 	s->features = 0;
 	for (uint32_t i = 0; i < PORT_QUEUES_MAX; i++) {
 		ring_reset(&s->rx[i]);
@@ -130,7 +132,7 @@ say_why_down(const struct session *s)
 				      "backend (libvirt: <access mode='shared'/>)");
 	else if (!s->is_running)
 		port_set_reason(port, "QEMU is connected, the guest's driver is not up");
-	else if (s->is_in_message)
+	else if (s->is_in_message && !is_library(s)) /* it has failed: else nobody asks */
 		port_set_reason(port, "a vhost-user message of QEMU failed: its rings are off");
 	else
 		return false;
@@ -155,6 +157,9 @@ session_judge(struct session *s)
 		port_set_reason(s->port,
 				"guest's ring %d lies: %s: switched off until the guest resets it",
 				fault, fault_text(s, fault));
+	else if (s->unsound >= 0)
+		port_set_reason(s->port, "guest's ring %d does not lie in its memory, or is none",
+				s->unsound);
 	else
 		port_set_reason(s->port, is_up ? "" : "the guest has switched its queues off");
 	port_set_link(s->port, is_up);
@@ -178,7 +183,7 @@ new_connection(int vid)
 
 	rte_vhost_get_ifname(vid, path, sizeof(path));
 	s = registry_find(path);
-	if (!s)
+	if (!s || rte_vhost_extern_callback_register(vid, &message_ops, NULL) != 0)
 		return -1;
 	pthread_mutex_lock(&s->lock);
 	busy = s->vid;
@@ -202,7 +207,7 @@ new_connection(int vid)
 				 s->port->conf.name, path);
 		return -1;
 	}
-	return rte_vhost_extern_callback_register(vid, &message_ops, NULL);
+	return 0;
 }
 
 static void

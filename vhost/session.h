@@ -53,17 +53,20 @@ struct session {
 	struct ring rx[PORT_QUEUES_MAX];
 	struct ring tx[PORT_QUEUES_MAX];
 
-	pthread_mutex_t lock; /* of all below */
-	int vid;	      /* librte_vhost's number of the connection; -1: not connected */
-	pid_t peer;	      /* process at the other end; 0: not known */
-	uint32_t ready;	      /* rings that the guest has set up and enabled, bit per ring */
-	bool is_running;      /* between new_device and destroy_device */
-	bool is_in_message;   /* a message that may change rings is being handled, or has failed */
-	bool has_memory;      /* the library has the guest's memory mapped */
-	bool is_memory_known; /* is_private was asked since the memory came */
-	bool is_private;      /* guest memory is not shared with us: nothing can work */
-	uint32_t n_regions;   /* of guest memory */
-	uint64_t features;    /* negotiated, as of the last attach */
+	pthread_mutex_t lock;  /* of all below */
+	int vid;	       /* librte_vhost's number of the connection; -1: not connected */
+	pid_t peer;	       /* process at the other end; 0: not known */
+	uint32_t ready;	       /* rings that the guest has set up and enabled, bit per ring */
+	bool is_running;       /* between new_device and destroy_device */
+	bool is_in_message;    /* a message that may change rings is being handled, or has failed */
+	bool has_failed;       /* the one before it did */
+	int unsound;	       /* number of a ring that can't be what the guest says it is, or -1 */
+	bool has_memory;       /* the library has the guest's memory mapped */
+	bool is_memory_known;  /* is_private was asked since the memory came */
+	bool is_private;       /* guest memory is not shared with us: nothing can work */
+	uint32_t n_regions;    /* of guest memory */
+	uint16_t promised_mtu; /* that QEMU said with host_mtu; 0: nothing */
+	uint64_t features;     /* negotiated, as of the last attach */
 	uint64_t n_connections, n_attaches; /* since the port was opened */
 };
 

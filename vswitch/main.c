@@ -237,7 +237,7 @@ stop(struct daemon *d)
 	if (d->rcu)
 		rcu_fini();
 	if (d->eal)
-		rte_eal_cleanup();
+		startup_eal_end();
 	conf_free(d->conf);
 	libevent_global_shutdown();
 }

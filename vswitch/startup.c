@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <numa.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -305,7 +306,8 @@ startup_eal(const struct switch_conf *conf, uint64_t memory, bool hugepages, boo
 	add_arg(&args, "--no-telemetry");
 	add_arg(&args, "--no-pci");
 	add_arg(&args, "--iova-mode=va");
-	add_arg(&args, "--file-prefix=vswitchd-%ld", (long)getpid());
+	/* nothing is shared by files, but EAL makes a directory of this name */
+	add_arg(&args, "--file-prefix=vswitchd");
 	add_arg(&args, "--lcores=%s", lcores);
 	if (debug)
 		add_arg(&args, "--log-level=*:debug");
@@ -319,6 +321,16 @@ startup_eal(const struct switch_conf *conf, uint64_t memory, bool hugepages, boo
 				 "most",
 				 rte_strerror(rte_errno));
 	return 0;
+}
+
+void
+startup_eal_end(void)
+{
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%s", rte_eal_get_runtime_dir());
+	rte_eal_cleanup();
+	rmdir(dir); /* empty, unless somebody else uses it */
 }
 
 uint32_t

@@ -26,6 +26,9 @@ int startup_check_hugepages(const struct switch_conf *conf, uint64_t memory, str
 int startup_eal(const struct switch_conf *conf, uint64_t memory, bool hugepages, bool debug,
 		char *const *more, struct error *e);
 
+/* Ends EAL and removes what it has left behind. Call once, if startup_eal() succeeded. */
+void startup_eal_end(void);
+
 /* mbufs for each worker out of memory bytes: a quarter of it, within sensible bounds. */
 uint32_t startup_mbufs(uint64_t memory, uint32_t n_workers);
 

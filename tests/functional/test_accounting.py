@@ -20,8 +20,8 @@ pytestmark = pytest.mark.quick
 # two ports of each kind, so that each kind also meets itself
 PORTS = {'s1': 'server', 's2': 'server', 'c1': 'client', 'c2': 'client', 'l1': 'library',
          'l2': 'library', 'p1': 'packed', 'p2': 'packed', 't1': 'tap', 't2': 'tap'}
-# no chains of eight and more buffers in packed rings (they go without an indirect table): after some
-# hundred of them DPDK 22.11's guest and its own net_vhost stop, too
+# no chains of eight and more buffers in packed rings (they go without an indirect table): after
+# some hundred of them DPDK 22.11's guest and its own net_vhost stop, too
 GUESTS = {
     's2': {'mrg_rxbuf': False, 'in_order': False},
     'c1': {'segment': 100},

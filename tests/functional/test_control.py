@@ -193,7 +193,7 @@ def test_garbage(daemon):
         client.close()
         assert daemon.ctl('version')
     client = Client(daemon)
-    client.sock.sendall(b'{"jsonrpc":"2.0","id":1,"method":"port.list"}\n' * 5000)
+    client.sock.sendall(b'{"jsonrpc":"2.0","id":1,"method":"port.list"}\n' * 1000)
     client.close()
     assert daemon.ctl('version')
     assert daemon.alive()
@@ -313,9 +313,7 @@ def test_end_leaves_nothing(number):
         left = set(os.listdir(net.daemon.dir)) - {'vswitch.yaml', 'vswitchd.log'}
         assert left <= {'c.sock'}, left  # that one is the guest's
         assert not exists('t')
-        runtime = '/var/run/dpdk'
-        if os.path.isdir(runtime):
-            assert not [n for n in os.listdir(runtime) if str(net.daemon.pid) in n]
+        assert not os.path.exists('/var/run/dpdk/vswitchd')
 
 
 def test_end_is_quick_with_many_ports():

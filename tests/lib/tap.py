@@ -6,6 +6,7 @@ what the kernel says by itself (IPv6, ARP) is in nobody's way. Same methods as v
 """
 
 import ctypes
+import errno
 import os
 import select
 import socket
@@ -100,6 +101,10 @@ class Tap:
                 frame, anc, _, _ = self.sock.recvmsg(70000, 256, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return found
+            except OSError as e:
+                if e.errno != errno.ENETDOWN:
+                    raise
+                continue  # said once, when the interface went down
             frame = self.with_tag(frame, anc)
             if self.is_ours(frame):
                 found.append((0, frame))

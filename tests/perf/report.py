@@ -94,7 +94,7 @@ class Report:
         return Spread([r[dut] / r[against] for r in rounds.values()
                        if r.get(dut) is not None and r.get(against)])
 
-    def tables(self, only_clean):
+    def tables(self):
         """Markdown, one table for each ring and layout; sizes are the columns."""
         groups = {}
         for t in self.turns:
@@ -102,9 +102,13 @@ class Report:
         lines = []
         for title, sizes in groups.items():
             columns = sorted(sizes)
+            keys = [sizes[s] for s in columns]
+            is_clean = any(t.usable(True) for t in self.turns if t.case.key in keys)
+            if not is_clean:
+                title += '; NOT ONE CLEAN WINDOW: figures of all of them, which say little'
             lines += [f'**{title}**', '', '| | ' + ' | '.join(f'{s} B' for s in columns) + ' |',
                       '|---' * (len(columns) + 1) + '|']
-            lines += self.rows([sizes[s] for s in columns], only_clean) + ['']
+            lines += self.rows(keys, is_clean) + ['']
         return lines
 
     def rows(self, keys, only_clean):

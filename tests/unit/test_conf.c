@@ -192,38 +192,47 @@ test_round_trip(void **state)
 	}
 }
 
+struct field {
+	uint32_t port;	/* of the full configuration */
+	size_t offset;	/* of the field's byte */
+	uint8_t change; /* bits to turn over */
+};
+
 /* Every field that a port can differ in makes it another port. */
 static void
 test_same_port(void **state)
 {
+	static const struct field fields[] = {
+		{0, offsetof(struct port_conf, name), 1},
+		{0, offsetof(struct port_conf, mtu), 1},
+		{0, offsetof(struct port_conf, queues), 1},
+		{0, offsetof(struct port_conf, n_lcores), 3},
+		{0, offsetof(struct port_conf, lcores[1]), 1},
+		{0, offsetof(struct port_conf, max_macs), 1},
+		{0, offsetof(struct port_conf, vhost.socket[1]), 1},
+		{0, offsetof(struct port_conf, vhost.is_client), 1},
+		{0, offsetof(struct port_conf, vhost.is_library), 1},
+		{0, offsetof(struct port_conf, vhost.owner), 1},
+		{0, offsetof(struct port_conf, vhost.group), 1},
+		{0, offsetof(struct port_conf, vhost.permissions), 1},
+		{2, offsetof(struct port_conf, tap.ifname), 1},
+		{2, offsetof(struct port_conf, tap.has_mac), 1},
+		{2, offsetof(struct port_conf, tap.mac.ether_addr_octet[5]), 1},
+		{2, offsetof(struct port_conf, tap.n_addresses), 3},
+		{2, offsetof(struct port_conf, tap.addresses[1].in6.s6_addr[15]), 1},
+		{2, offsetof(struct port_conf, tap.addresses[0].prefix_len), 1},
+	};
 	struct conf *conf = load(full);
-	struct port_conf other;
 
 	(void)state;
-#define differs(i, change)                                                                         \
-	other = conf->ports[i];                                                                    \
-	assert_true(conf_same_port(&conf->ports[i], &other));                                      \
-	change;                                                                                    \
-	assert_false(conf_same_port(&conf->ports[i], &other))
-	differs(0, other.name[0] = 'x');
-	differs(0, other.mtu = 1400);
-	differs(0, other.queues = 1);
-	differs(0, other.n_lcores = 1);
-	differs(0, other.lcores[1] = 9);
-	differs(0, other.max_macs = 8);
-	differs(0, other.vhost.socket[1] = 'x');
-	differs(0, other.vhost.is_client = false);
-	differs(0, other.vhost.is_library = false);
-	differs(0, other.vhost.owner[0] = 'x');
-	differs(0, other.vhost.group[0] = 'x');
-	differs(0, other.vhost.permissions = 0666);
-	differs(2, other.tap.ifname[0] = 'x');
-	differs(2, other.tap.has_mac = false);
-	differs(2, other.tap.mac.ether_addr_octet[5] = 1);
-	differs(2, other.tap.n_addresses = 1);
-	differs(2, other.tap.addresses[1].in6.s6_addr[15] = 1);
-	differs(2, other.tap.addresses[0].prefix_len = 8);
-#undef differs
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		const struct port_conf *port = &conf->ports[fields[i].port];
+		struct port_conf other = *port;
+
+		assert_true(conf_same_port(port, &other));
+		((uint8_t *)&other)[fields[i].offset] ^= fields[i].change;
+		assert_false(conf_same_port(port, &other));
+	}
 	conf_free(conf);
 }
 

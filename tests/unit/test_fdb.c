@@ -318,6 +318,28 @@ duplicates_are_resolved(void **state)
 	free(fdb);
 }
 
+/* A worker whose look-up was too early to see the other's claim: it finds it after its own. */
+static void
+late_claimant_gives_way(void **state)
+{
+	struct fdb *fdb = make(64, 9);
+	const uint64_t key = 0x525400000001ull;
+
+	(void)state;
+	assert_int_equal(learn_new(fdb, key | KEY_STATION, 1, 0), FDB_NEW);
+	assert_int_equal(learn_new(fdb, key | KEY_STATION, 2, 0), FDB_NEW);
+	assert_int_equal(fdb_find(fdb, key), 1);
+	assert_int_equal(fdb_count(fdb), 1);
+	assert_int_equal(fdb_port_count(fdb, 1), 1);
+	assert_int_equal(fdb_port_count(fdb, 2), 0);
+	/* the next frame from there moves it: nothing that was seen is lost */
+	assert_int_equal(fdb_learn(fdb, key, 2, 0), FDB_MOVED);
+	assert_int_equal(n_used_slots(fdb), 2);
+	sweep_all(fdb);
+	assert_int_equal(n_used_slots(fdb), 1);
+	free(fdb);
+}
+
 /* A static entry survives, in whichever slot it is; control finds duplicates of its own making. */
 static void
 static_duplicate_survives(void **state)
@@ -518,6 +540,7 @@ main(void)
 		cmocka_unit_test(slot_waits_for_grace_period),
 		cmocka_unit_test(relearned_while_removed),
 		cmocka_unit_test(duplicates_are_resolved),
+		cmocka_unit_test(late_claimant_gives_way),
 		cmocka_unit_test(static_duplicate_survives),
 		cmocka_unit_test(claimed_slot_is_left_alone),
 		cmocka_unit_test(removed_does_not_come_back),
