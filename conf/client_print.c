@@ -130,9 +130,10 @@ client_print_ports(struct json_object *result)
 void
 client_print_port(struct json_object *result)
 {
-	json_object_object_foreach (result, key, value) {
+	json_object_object_foreach(result, key, value)
+	{
 		if (json_object_is_type(value, json_type_object)) {
-			json_object_object_foreach (value, inner, inner_value)
+			json_object_object_foreach(value, inner, inner_value)
 				print_line(inner, json_object_get_string(inner_value));
 		} else if (json_object_is_type(value, json_type_array)) {
 			printf("%-16s", key);
@@ -170,14 +171,15 @@ client_print_fdb(struct json_object *result)
 static void
 print_port_stats(struct json_object *port, struct json_object *reasons)
 {
-	json_object_object_foreach (port, key, value) {
+	json_object_object_foreach(port, key, value)
+	{
 		if (strcmp(key, "name") == 0) {
 			table_put(json_object_get_string(value));
 			printf(":\n");
 		} else if (!json_object_is_type(value, json_type_object)) {
 			printf("  %-16s %20s\n", key, json_object_get_string(value));
 		} else {
-			json_object_object_foreach (value, reason, n)
+			json_object_object_foreach(value, reason, n)
 				printf("  %-16s %20s  %s\n", reason, json_object_get_string(n),
 				       get_text(reasons, reason));
 		}

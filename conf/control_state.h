@@ -74,14 +74,14 @@ int control_apply(struct control *control, struct conf *next, struct error *e);
 /* methods_show.c: the methods that change nothing. */
 int show_status(void *context, struct json_object *params, struct json_object **result,
 		struct error *e);
-int
-show_ports(void *context, struct json_object *params, struct json_object **result, struct error *e);
-int
-show_port(void *context, struct json_object *params, struct json_object **result, struct error *e);
-int
-show_fdb(void *context, struct json_object *params, struct json_object **result, struct error *e);
-int
-show_stats(void *context, struct json_object *params, struct json_object **result, struct error *e);
+int show_ports(void *context, struct json_object *params, struct json_object **result,
+	       struct error *e);
+int show_port(void *context, struct json_object *params, struct json_object **result,
+	      struct error *e);
+int show_fdb(void *context, struct json_object *params, struct json_object **result,
+	     struct error *e);
+int show_stats(void *context, struct json_object *params, struct json_object **result,
+	       struct error *e);
 int show_workers(void *context, struct json_object *params, struct json_object **result,
 		 struct error *e);
 int show_config(void *context, struct json_object *params, struct json_object **result,

@@ -27,7 +27,8 @@ methods_refuse_unknown(struct json_object *params, const char *const *known, str
 {
 	if (!params)
 		return 0;
-	json_object_object_foreach (params, key, value) {
+	json_object_object_foreach(params, key, value)
+	{
 		const char *const *k = known;
 
 		(void)value;

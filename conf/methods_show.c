@@ -329,6 +329,7 @@ show_worker(const struct control *control, const struct worker *w)
 	show_number(object, "rounds", stats_read(&w->n_rounds));
 	show_number(object, "sleeps", stats_read(&w->n_sleeps));
 	show_number(object, "busy_percent", s->busy_percent);
+	show_number(object, "busy_cycles", stats_read(&w->busy_cycles));
 	show_number(object, "cycles_per_frame", s->cycles_per_frame);
 	show_number(object, "frames", stats_read(&w->n_frames));
 	show_number(object, "batches", stats_read(&w->n_batches));

@@ -37,8 +37,8 @@ struct rpc_method {
  * Answers one request: len bytes of text with a 0 behind them. methods ends with name NULL. The
  * reply is the caller's; NULL if there is none (a notification), or no memory for one.
  */
-struct json_object *
-rpc_handle(const struct rpc_method *methods, void *context, const char *text, size_t len);
+struct json_object *rpc_handle(const struct rpc_method *methods, void *context, const char *text,
+			       size_t len);
 
 /* A reply that says what is wrong, to a request without an id that could be read. */
 struct json_object *rpc_error(int code, const char *message);

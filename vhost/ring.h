@@ -116,6 +116,16 @@ ring_offered(struct ring *r, const struct ring_view *v)
 	return n;
 }
 
+/* The guest has read these lines since they were written: they are to be ours again. */
+static inline void
+ring_prefetch_used(const struct ring *r, const struct ring_view *v, uint32_t pos, uint32_t n)
+{
+	uint16_t used = (uint16_t)(atomic_load_explicit(&r->used, memory_order_relaxed) + pos);
+
+	for (uint32_t i = 0; i < n + 7; i += 8)
+		__builtin_prefetch(&v->used->ring[(uint16_t)(used + i) & (v->size - 1)], 1);
+}
+
 /* Marks the used index as new for the guest and for notify. */
 static inline void
 ring_publish(struct ring *r, const struct ring_view *v, uint16_t used)

@@ -23,8 +23,8 @@ struct ring_view;
  * Lends the next frames of a guest's transmit ring to an empty batch. What can't be a frame is
  * given back at once or with the others, and counted. Returns the number of frames.
  */
-uint32_t
-split_rx(const struct ring_view *v, struct ring *r, struct batch *b, struct port_stats *stats);
+uint32_t split_rx(const struct ring_view *v, struct ring *r, struct batch *b,
+		  struct port_stats *stats);
 
 /* Gives all that the last split_rx() took back to the guest, with one store of the index. */
 void split_release(struct ring *r);

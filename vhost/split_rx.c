@@ -219,6 +219,7 @@ split_rx(const struct ring_view *v, struct ring *r, struct batch *b, struct port
 	if (n == 0 || unlikely(!stage_heads(v, r, n)))
 		return 0;
 	stage_buffers(v, r, staged, n);
+	ring_prefetch_used(r, v, 0, n);
 	for (i = 0; i < n && likely(batch_room(b, CHAIN_PIECES_MAX)); i++) {
 		enum drop_reason reason;
 

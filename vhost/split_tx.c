@@ -85,6 +85,7 @@ load_window(struct sending *s, uint32_t n)
 	w->first = s->pos;
 	n = RTE_MIN(n, (uint32_t)BATCH_MAX);
 	w->n = RTE_MIN(n, s->n_offered - s->pos);
+	ring_prefetch_used(s->r, v, s->pos, w->n);
 	for (uint32_t i = 0; i < w->n; i++) {
 		uint16_t head = read_head(s, w->first + i);
 

@@ -16,7 +16,7 @@ struct error {
 };
 
 /* Writes the sentence (cut to fit) and returns code, so that a caller can return error_set(...). */
-int
-error_set(struct error *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int error_set(struct error *e, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif

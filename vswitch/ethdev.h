@@ -37,8 +37,8 @@ void ethdev_close(struct ethdev *dev);
 /* Changes the MTU of a running device; 0, or -errno with the sentence in e. */
 int ethdev_set_mtu(struct ethdev *dev, const char *port_name, uint16_t mtu, struct error *e);
 
-uint32_t
-ethdev_rx(struct ethdev *dev, uint16_t queue, struct batch *batch, struct port_stats *stats);
+uint32_t ethdev_rx(struct ethdev *dev, uint16_t queue, struct batch *batch,
+		   struct port_stats *stats);
 void ethdev_release(struct batch *batch);
 
 /* Copies come out of the worker's pool. Oversize and down are checked before, by the switch. */

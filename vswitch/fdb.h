@@ -52,10 +52,14 @@ struct fdb_entry {
 static inline uint64_t
 fdb_key(uint16_t vlan, const uint8_t mac[6])
 {
-	uint64_t be = 0;
+	uint32_t high;
+	uint16_t low;
 
-	memcpy((uint8_t *)&be + 2, mac, 6);
-	return (__builtin_bswap64(be) & 0xffffffffffffull) | (uint64_t)(vlan & 0xfff) << 48;
+	/* two loads, and no store that a wider load would have to wait for */
+	memcpy(&high, mac, sizeof(high));
+	memcpy(&low, mac + sizeof(high), sizeof(low));
+	return (uint64_t)(vlan & 0xfff) << 48 | (uint64_t)__builtin_bswap32(high) << 16 |
+	       __builtin_bswap16(low);
 }
 
 /* Bytes of memory (64-byte aligned, zeroed) that a table of max stations needs. */

@@ -6,6 +6,7 @@
 #include "forward.h"
 
 #include <rte_branch_prediction.h>
+#include <rte_common.h>
 
 #include "hint.h"
 #include "fdb.h"
@@ -17,8 +18,8 @@
 
 enum {
 	MAC_LEN = 6,
-	FLOOD = FDB_NO_PORT,	 /* "port" of a frame that goes to all others */
-	PREFETCH_STATIONS = 512, /* a smaller table stays in the cache by itself */
+	FLOOD = FDB_NO_PORT,	   /* "port" of a frame that goes to all others */
+	PREFETCH_STATIONS = 16384, /* a smaller table stays in the cache by itself */
 };
 
 /* What is found out about the frames of a batch on the way. */
@@ -27,6 +28,7 @@ struct way {
 	uint16_t port[BATCH_MAX];		 /* id of the destination, or FLOOD */
 	uint64_t tagged;			 /* frames with a tag taken out */
 	uint32_t longest;			 /* bytes, without tag */
+	bool is_one_port;			 /* all frames go to one */
 };
 
 static bool
@@ -66,7 +68,7 @@ classify(struct batch *b, struct way *way, const struct port *in, struct port_st
 
 	way->tagged = 0;
 	way->longest = 0;
-	for (uint32_t i = 0; i < b->n; i++) {
+	for (uint32_t i = 0; i < RTE_MIN(b->n, (uint32_t)BATCH_MAX); i++) {
 		struct frame *f = &b->frames[i];
 		enum drop_reason reason;
 
@@ -216,7 +218,7 @@ unicast(struct worker *w, const struct port_table *table, uint64_t good, const s
 {
 	while (good) {
 		struct port *out = table->by_id[way->port[__builtin_ctzll(good)]];
-		uint64_t set = frames_to(way, good, out->id);
+		uint64_t set = way->is_one_port ? good : frames_to(way, good, out->id);
 
 		good &= ~set;
 		if (likely(port_is_up(out)))
@@ -235,11 +237,13 @@ check_ways(struct way *way, const struct port_table *table, const struct port *i
 	   struct port_stats *stats, bool *any_flood)
 {
 	uint64_t same = 0;
+	uint16_t first = good ? way->port[__builtin_ctzll(good)] : FLOOD, differ = 0;
 
 	*any_flood = false;
 	set_foreach (i, good) {
 		uint16_t id = way->port[i];
 
+		differ |= id ^ first;
 		if (id == in->id)
 			same |= 1ull << i;
 		else if (id == FLOOD || !table->by_id[id]) {
@@ -247,6 +251,7 @@ check_ways(struct way *way, const struct port_table *table, const struct port *i
 			*any_flood = true;
 		}
 	}
+	way->is_one_port = differ == 0;
 	if (unlikely(same))
 		stats_drop(stats, DROP_RX_SAME_PORT, set_count(same));
 	return good & ~same;

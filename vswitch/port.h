@@ -152,8 +152,8 @@ struct port {
 };
 
 /* Says why a port is down (or, with an empty format "", that all is well), logs a change. */
-void
-port_set_reason(struct port *port, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void port_set_reason(struct port *port, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* Copies the reason; empty if there is none. */
 void port_get_reason(const struct port *port, char text[REASON_MAX]);
@@ -182,8 +182,8 @@ port_frame_max(const struct port *port)
 
 /* port.c, for switch.c: allocates a port of that kind with its conf; NULL and e if out of memory.
  */
-struct port *
-port_create(const struct port_ops *ops, uint16_t id, const struct port_conf *conf, struct error *e);
+struct port *port_create(const struct port_ops *ops, uint16_t id, const struct port_conf *conf,
+			 struct error *e);
 void port_free(struct port *port); /* takes NULL */
 
 #endif

@@ -54,8 +54,8 @@ struct vswitch {
  * Makes the switch and starts its workers. EAL, rcu and events are up. kinds: the kinds of port
  * there are. NULL with the sentence in e.
  */
-struct vswitch *
-switch_create(const struct switch_conf *conf, const struct port_ops *const *kinds, struct error *e);
+struct vswitch *switch_create(const struct switch_conf *conf, const struct port_ops *const *kinds,
+			      struct error *e);
 
 /* Closes all ports, ends the workers, frees all. Takes NULL. */
 void switch_destroy(struct vswitch *sw);

@@ -43,6 +43,7 @@ class Dut:
     name = ''
     what = ''
     is_server = True  # it listens on the sockets, the guests connect
+    is_ours = False  # it has to be there
     end_codes = (0,)  # of a clean end after SIGTERM
 
     def __init__(self, folder, cpu, main_cpu, build, hugepages):
@@ -64,7 +65,7 @@ class Dut:
 
     def wait_ready(self):
         """Returns when the guests may connect."""
-        self.wait_for(lambda: all(os.path.exists(s) for s in self.sockets), 'its sockets')
+        self.wait_for(lambda: all(os.path.exists(s) for s in self.sockets), 'sockets')
 
     def cycles(self):
         """TSC cycles that it has worked and frames that it has moved so far; None: not known."""
@@ -126,6 +127,7 @@ class Dut:
 
 class Vswitch(Dut):
     """Ours. datapath: as the config spells it."""
+    is_ours = True
     datapath = ''
 
     def missing(self):
@@ -143,7 +145,7 @@ class Vswitch(Dut):
             f'  workers: [{self.cpu}]',
             '  idle: poll',
             f'  control: {self.control}',
-            '  memory: 64M',
+            '  memory: 128M',
             f'  hugepages: {str(self.hugepages).lower()}',
             'ports:', *ports]) + '\n', encoding='utf-8')
         return ['taskset', '-c', f'{self.main_cpu},{self.cpu}',

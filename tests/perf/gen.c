@@ -101,13 +101,11 @@ gen_command(struct gen *gen, char *line)
 static int
 gen_start(struct gen *gen)
 {
-	for (uint32_t i = 0; i < 2; i++) {
-		struct guest *g = &gen->guests[i];
-
-		guest_init(g, (uint8_t)(i + 1), &gen->guests[1 - i]);
-		if (gen->confs[i].is_server && guest_listen(g, &gen->confs[i]) < 0)
+	for (uint32_t i = 0; i < 2; i++)
+		guest_init(&gen->guests[i], (uint8_t)(i + 1), &gen->guests[1 - i]);
+	for (uint32_t i = 0; i < 2; i++)
+		if (gen->confs[i].is_server && guest_listen(&gen->guests[i], &gen->confs[i]) < 0)
 			goto fail;
-	}
 	for (uint32_t i = 0; i < 2; i++)
 		if (guest_start(&gen->guests[i], &gen->confs[i], GEN_CONNECT_MS) < 0)
 			goto fail;
@@ -224,6 +222,7 @@ main(int argc, char **argv)
 {
 	struct gen gen = {.cpu = -1, .switch_cpu = -1};
 	char line[256];
+	int rc;
 
 	if (!parse_options(&gen, argc, argv)) {
 		usage();
@@ -241,12 +240,11 @@ main(int argc, char **argv)
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	clock_start();
-	if (gen_start(&gen) < 0)
-		return 1;
-	while (fgets(line, sizeof(line), stdin) != NULL && gen_command(&gen, line))
+	rc = gen_start(&gen);
+	while (rc == 0 && fgets(line, sizeof(line), stdin) != NULL && gen_command(&gen, line))
 		;
 	probe_destroy(gen.probe);
 	guest_close(&gen.guests[0]);
 	guest_close(&gen.guests[1]);
-	return 0;
+	return rc == 0 ? 0 : 1;
 }

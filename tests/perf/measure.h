@@ -16,8 +16,8 @@
 #include "traffic.h"
 
 enum {
-	MEASURE_LIMIT = 512
-}; /* frames in flight that no ring of 1024 runs full of */
+	MEASURE_LIMIT = 512, /* frames in flight that no ring of 1024 runs full of */
+};
 
 struct gen {
 	struct guest guests[2];

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 enum {
-	RING_ALIGN = 4096
-}; /* more than any part of a ring needs */
+	RING_ALIGN = 4096, /* more than any part of a ring needs */
+};
 
 /* Guest memory for one part of a ring. */
 static void *
@@ -90,9 +90,9 @@ ring_destroy(struct ring *r)
 {
 	if (r == NULL)
 		return;
-	if (r->told.kick > 0)
+	if (r->told.kick >= 0)
 		close(r->told.kick);
-	if (r->told.call > 0)
+	if (r->told.call >= 0)
 		close(r->told.call);
 	free(r->in_flight);
 	free(r->free);

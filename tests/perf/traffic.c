@@ -49,8 +49,8 @@ map_memory(struct guest *g, const struct guest_conf *conf)
 	g->rx_len = conf->rx_len;
 	g->rx_stride = (uint32_t)round_up(conf->rx_len, 128) + CACHE_LINE;
 	g->tx_stride = (uint32_t)round_up(conf->frame_max + RING_HEADER_LEN, 128) + CACHE_LINE;
-	/* a ring takes 56 bytes a descriptor with its tables, and four parts are aligned */
-	sizes[0] = round_up(2 * (n * 56 + 5 * 4096) + n * g->tx_stride, REGION_ALIGN);
+	/* a ring takes 58 bytes a descriptor with its tables, and has four parts, each aligned */
+	sizes[0] = round_up(2 * (n * 58 + 5 * 4096) + n * g->tx_stride, REGION_ALIGN);
 	sizes[1] = round_up(n * g->rx_stride, REGION_ALIGN);
 	rc = frontend_map(&g->fe, region_gpas, sizes, 2, conf->want_hugepages);
 	if (rc < 0)

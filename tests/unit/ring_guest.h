@@ -63,8 +63,8 @@ void ring_guest_entry(struct ring_guest *g, uint64_t table, uint16_t i, uint64_t
 void ring_guest_offer(struct ring_guest *g, uint16_t head);
 
 /* Offers one buffer of len bytes at addr in descriptor i. */
-void
-ring_guest_buffer(struct ring_guest *g, uint16_t i, uint64_t addr, uint32_t len, bool is_writable);
+void ring_guest_buffer(struct ring_guest *g, uint16_t i, uint64_t addr, uint32_t len,
+		       bool is_writable);
 
 /* Takes the next used entry; false if there is none. */
 bool ring_guest_used(struct ring_guest *g, uint32_t *id, uint32_t *len);

@@ -362,7 +362,8 @@ test_workers(void **state)
 	answers("worker.list", "{}",
 		"{\"workers\":[{\"id\":0,\"cpu\":1,\"node\":0,\"idle\":\"sleep\",\"idle_max_us\":"
 		"250,"
-		"\"rounds\":9,\"sleeps\":0,\"busy_percent\":30,\"cycles_per_frame\":100,\"frames\":"
+		"\"rounds\":9,\"sleeps\":0,\"busy_percent\":30,\"busy_cycles\":300,\"cycles_per_"
+		"frame\":100,\"frames\":"
 		"3,"
 		"\"batches\":2,\"queues\":[{\"port\":\"vm1\",\"queue\":0},{\"port\":\"in\","
 		"\"queue\":0}],"
@@ -371,7 +372,8 @@ test_workers(void **state)
 	atomic_store(&w->idle_max_us, 0);
 	answers("worker.list", "{}",
 		"{\"workers\":[{\"id\":0,\"cpu\":1,\"node\":0,\"idle\":\"poll\",\"idle_max_us\":0,"
-		"\"rounds\":9,\"sleeps\":0,\"busy_percent\":0,\"cycles_per_frame\":100,\"frames\":"
+		"\"rounds\":9,\"sleeps\":0,\"busy_percent\":0,\"busy_cycles\":300,\"cycles_per_"
+		"frame\":100,\"frames\":"
 		"3,"
 		"\"batches\":2,\"queues\":[{\"port\":\"vm1\",\"queue\":0},{\"port\":\"in\","
 		"\"queue\":0}],"

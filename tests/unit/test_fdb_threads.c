@@ -33,6 +33,7 @@ enum {
 	BATCH = 16,	   /* frames between two quiescent states */
 	DISTURBANCES = 300,
 	RUN_MS = 1500, /* at least, and until each result of fdb_learn() was seen */
+	PATIENCE_MS = 60000,
 	RACES = 3000,
 	RACE_STATIONS = 6,
 };
@@ -275,11 +276,14 @@ run(uint32_t n_workers)
 	for (uint16_t port = 0; port < GROUPS * STATION_PORTS; port++)
 		fdb_set_port_limit(w.fdb, port, PORT_LIMIT);
 	start(&w, threads, learn_and_find);
-	for (uint32_t i = 0; i < DISTURBANCES || now_ms() < end_ms || !all_learned(&w); i++)
+	for (uint32_t i = 0; i < DISTURBANCES || now_ms() < end_ms ||
+			     (!all_learned(&w) && now_ms() < end_ms + PATIENCE_MS);
+	     i++)
 		disturb(&w, &rng);
 	atomic_store(&w.stop, true);
 	join(&w, threads);
 	assert_int_equal(w.n_wrong, 0);
+	assert_true(all_learned(&w));
 	check_at_rest(&w, &listed);
 	assert_int_equal(fdb_flush(w.fdb, FDB_NO_PORT, true), listed.n);
 	check_at_rest(&w, &listed);
