@@ -22,6 +22,7 @@
 #include <rte_version.h>
 
 #include "error.h"
+#include "netlink.h"
 #include "port.h"
 
 #define TUN_PATH   "/dev/net/tun"
@@ -171,16 +172,6 @@ device_create(struct tap_device *dev, const struct port *port, struct error *e)
 	return err;
 }
 
-void
-device_destroy(struct tap_device *dev)
-{
-	if (dev->is_probed)
-		rte_eal_hotplug_remove("vdev", dev->vdev);
-	if (dev->fd >= 0)
-		close(dev->fd);
-	*dev = (struct tap_device){.fd = -1};
-}
-
 static void
 signal_ignored(int signo)
 {
@@ -243,4 +234,31 @@ device_look(int fd, char ifname[IFNAMSIZ], int *ns_fd)
 	else
 		close(ns);
 	return is_here ? DEVICE_HERE : DEVICE_ELSEWHERE;
+}
+
+/*
+ * The kernel removes an interface with its last descriptor, and that may be held for up to a second
+ * by a poll() of librte_vhost's thread, which polls numbers of closed descriptors for a while,
+ * whoever has them now. The name is to be free at once.
+ */
+static void
+interface_delete(const struct tap_device *dev)
+{
+	char ifname[IFNAMSIZ];
+	struct error why;
+
+	if (device_look(dev->fd, ifname, NULL) == DEVICE_HERE)
+		netlink_del_link(ifname, &why); /* else the kernel does it a little later */
+}
+
+void
+device_destroy(struct tap_device *dev)
+{
+	if (dev->is_probed)
+		rte_eal_hotplug_remove("vdev", dev->vdev);
+	if (dev->fd >= 0) {
+		interface_delete(dev);
+		close(dev->fd);
+	}
+	*dev = (struct tap_device){.fd = -1};
 }

@@ -179,6 +179,20 @@ netlink_get_link(int32_t ns_id, const char *ifname, struct netlink_link *link, s
 	return ask(nlh, on_link, link, why);
 }
 
+int
+netlink_del_link(const char *ifname, struct error *why)
+{
+	_Alignas(struct nlmsghdr) char request[REQUEST_LEN_MAX];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
+	struct ifinfomsg *info;
+
+	nlh->nlmsg_type = RTM_DELLINK;
+	info = mnl_nlmsg_put_extra_header(nlh, sizeof(*info));
+	info->ifi_family = AF_UNSPEC;
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, ifname);
+	return ask(nlh, NULL, NULL, why);
+}
+
 static int
 on_namespace_attr(const struct nlattr *attr, void *arg)
 {

@@ -41,6 +41,9 @@ int netlink_namespace_id(int ns_fd, int32_t *id, struct error *why);
 int netlink_get_link(int32_t ns_id, const char *ifname, struct netlink_link *link,
 		     struct error *why);
 
+/* Deletes the interface of that name in the own namespace. 0 or -errno. Needs CAP_NET_ADMIN. */
+int netlink_del_link(const char *ifname, struct error *why);
+
 /* Gives an interface an address, IPv6 without duplicate address detection. 0 or -errno. */
 int netlink_add_address(uint32_t index, const struct port_address *address, struct error *why);
 

@@ -156,6 +156,16 @@ lend_single(const struct ring_view *v, struct batch *b, const struct staged *s)
 	return DROP_REASONS;
 }
 
+/* The whole frame in one buffer, its record in another. */
+static void
+lend_bytes(struct batch *b, struct frame *f, const uint8_t *at)
+{
+	guest_copy_head(f->head, at, f->head_len);
+	if (f->len > f->head_len)
+		batch_add_piece(b, f, at + f->head_len, f->len - f->head_len);
+	batch_commit(b);
+}
+
 /* Shares out what is behind the record: the first bytes to the head, the rest to the body. */
 static void
 share_out(struct batch *b, struct frame *f, uint32_t skip, const struct chain_piece *pieces,
@@ -194,17 +204,20 @@ lend_chain(const struct ring_view *v, struct ring *r, struct batch *b, uint16_t 
 	reason = check_len(v, len);
 	if (unlikely(reason != DROP_REASONS))
 		return reason;
+	f = next_frame(b, (uint32_t)len - v->record_len);
 	/*
 	 * A record in a buffer of its own is not read: nothing in it could be granted, and it would
 	 * cost a cache line for each frame.
 	 */
+	memset(h->record, 0, sizeof(h->record));
+	if (likely(pieces[0].len == v->record_len && n == 2)) {
+		lend_bytes(b, f, pieces[1].addr);
+		return DROP_REASONS;
+	}
 	if (pieces[0].len > v->record_len)
 		guest_copy_head(h->record, pieces[0].addr, v->record_len);
-	else
-		memset(h->record, 0, sizeof(h->record));
 	if (unlikely(!check_record(h)))
 		return DROP_RX_BAD_RECORD;
-	f = next_frame(b, (uint32_t)len - v->record_len);
 	share_out(b, f, v->record_len, pieces, (uint32_t)n);
 	batch_commit(b);
 	return DROP_REASONS;

@@ -242,6 +242,21 @@ stop(struct daemon *d)
 	libevent_global_shutdown();
 }
 
+static void
+log_ready(const struct daemon *d)
+{
+	const struct switch_conf *conf = &d->switch_conf;
+
+	for (uint32_t i = 0; i < d->sw->n_workers; i++)
+		log_info("worker %u: on CPU %u, NUMA node %d", i, d->sw->workers[i]->cpu,
+			 d->sw->workers[i]->node);
+	if (conf->idle_max_us)
+		log_info("vswitchd %s: ready: idle workers sleep up to %u us", VSWITCH_VERSION,
+			 conf->idle_max_us);
+	else
+		log_info("vswitchd %s: ready: workers poll all the time", VSWITCH_VERSION);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -262,8 +277,7 @@ main(int argc, char **argv)
 	}
 	if (start_switch(&d, &o, &e) != 0 || start_control(&d, &o, &e) != 0)
 		goto out;
-	log_info("vswitchd %s: ready, %u worker%s", VSWITCH_VERSION, d.switch_conf.n_workers,
-		 d.switch_conf.n_workers == 1 ? "" : "s");
+	log_ready(&d);
 	event_base_dispatch(d.base);
 	log_info("vswitchd %s: ends", VSWITCH_VERSION);
 	code = EXIT_SUCCESS;

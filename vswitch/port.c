@@ -13,9 +13,15 @@
 #include "hint.h"
 #include "log.h"
 
+enum {
+	LOG_BURST = 10, /* lines of one port in a minute: a guest can cause as many as it likes */
+	LOG_INTERVAL_S = 60,
+};
+
 struct port_reason {
-	pthread_mutex_t lock;
-	char text[REASON_MAX]; /* under the lock */
+	pthread_mutex_t lock; /* of all below */
+	char text[REASON_MAX];
+	struct log_limit limit;
 };
 
 struct port *
@@ -29,6 +35,7 @@ port_create(const struct port_ops *ops, uint16_t id, const struct port_conf *con
 	if (!port->reason)
 		goto fail;
 	pthread_mutex_init(&port->reason->lock, NULL);
+	port->reason->limit = (struct log_limit){.burst = LOG_BURST, .interval_s = LOG_INTERVAL_S};
 	port->ops = ops;
 	port->id = id;
 	port->conf = *conf;
@@ -50,6 +57,20 @@ port_free(struct port *port)
 	free(port);
 }
 
+/* Under the lock: what became of the port. */
+static void
+log_change(const struct port *port, const char *what)
+{
+	uint32_t n_suppressed;
+
+	if (!log_allowed(&port->reason->limit, &n_suppressed))
+		return;
+	if (n_suppressed)
+		log_info("port %s: %u changes of its state are not shown", port->conf.name,
+			 n_suppressed);
+	log_info("port %s: %s", port->conf.name, what);
+}
+
 void
 port_set_reason(struct port *port, const char *format, ...)
 {
@@ -64,9 +85,9 @@ port_set_reason(struct port *port, const char *format, ...)
 	changed = strcmp(text, port->reason->text) != 0;
 	if (changed)
 		memcpy(port->reason->text, text, sizeof(text));
-	pthread_mutex_unlock(&port->reason->lock);
 	if (changed && text[0])
-		log_info("port %s: %s", port->conf.name, text);
+		log_change(port, text);
+	pthread_mutex_unlock(&port->reason->lock);
 }
 
 void
@@ -82,6 +103,8 @@ port_set_link(struct port *port, bool up)
 {
 	if (atomic_exchange_explicit(&port->link_up, up, memory_order_acq_rel) == up)
 		return;
-	log_info("port %s: link %s", port->conf.name, up ? "up" : "down");
+	pthread_mutex_lock(&port->reason->lock);
+	log_change(port, up ? "link up" : "link down");
+	pthread_mutex_unlock(&port->reason->lock);
 	hint_post(HINT_PORT, port->id, 0);
 }

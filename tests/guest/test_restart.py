@@ -8,7 +8,7 @@ import pytest
 from guest import transfer
 from guestnet import GuestNet
 
-BACK_S = 10  # a generous limit; what was seen is about 1 s with `mode: client`, 2 s with server
+BACK_S = 10  # generous: on an idle machine it takes 1.5 s with `mode: server`, 0.4 s with client
 
 
 @pytest.fixture(scope='module', name='net', params=['server', 'client'])
@@ -23,7 +23,7 @@ def fixture_net(request, image):
 def test_switch_comes_back(net, end):
     """The switch is gone and another one takes its place."""
     for _ in range(2):
-        getattr(net.daemon, end)()
+        assert getattr(net.daemon, end)() in (None, 0)
         net.daemon.start()
         net.wait_pings(BACK_S)
     net.check_pings()

@@ -285,6 +285,31 @@ test_oversize(void **state)
 	assert_int_equal(check_received(1488, GUEST_LOW, 1500), 1);
 	assert_int_equal(ring_guest_n_used(&guest), 0);
 	ring_guest_close(&guest);
+	/* one byte is missing, in one buffer and in a chain; then it is not */
+	open_guest(plain);
+	add_frame(100, 100);
+	ring_guest_buffer(&guest, 0, GUEST_LOW, 111, true);
+	assert_int_equal(send(1), 0);
+	assert_int_equal(dropped(DROP_TX_OVERSIZE), 1);
+	ring_guest_close(&guest);
+	for (uint32_t last = 99; last <= 100; last++) {
+		open_guest(plain);
+		add_frame(100, 100);
+		offer_chain(0, GUEST_LOW, 12, last, 2, 0);
+		assert_int_equal(send(1), last == 100);
+		assert_int_equal(dropped(DROP_TX_OVERSIZE), last != 100);
+		assert_int_equal(ring_guest_n_used(&guest), last == 100);
+		ring_guest_close(&guest);
+	}
+	open_guest(mergeable);
+	add_frame(100, 100);
+	ring_guest_buffer(&guest, 0, GUEST_LOW, 111, true);
+	assert_int_equal(send(1), 0);
+	assert_int_equal(dropped(DROP_TX_NO_ROOM), 1);
+	ring_guest_buffer(&guest, 1, GUEST_LOW + 111, 111, true);
+	assert_int_equal(send(1), 1);
+	assert_int_equal(check_received(100, GUEST_LOW, 111), 2);
+	ring_guest_close(&guest);
 	/* all buffers of the ring together are too small */
 	open_guest((struct ring_guest_conf){.size = 8, .is_mergeable = true});
 	add_frame(1500, 1500);
