@@ -3,7 +3,6 @@
 #include "library.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
@@ -12,7 +11,6 @@
 #include <rte_vhost.h>
 
 #include "frame.h"
-#include "log.h"
 #include "mbuf.h"
 #include "rcu.h"
 #include "session.h"
@@ -23,55 +21,20 @@ enum {
 	LIBRARY_BURST = 32,   /* the library's own limit */
 	LIBRARY_MBUFS = 4096, /* of a port, for what it receives */
 	SKIPS_MAX = 4,	      /* frames that one burst tries to get past */
-	ORPHANS_MAX = 64,
 };
-
-/*
- * Pools of closed ports, some mbufs of which are still in the transmit ring of a device. They are
- * freed when the last one has come home, which is looked at whenever a port comes or goes. Control.
- */
-static struct rte_mempool *orphans[ORPHANS_MAX];
-
-static void
-sweep_orphans(void)
-{
-	for (int i = 0; i < ORPHANS_MAX; i++)
-		if (orphans[i] && rte_mempool_full(orphans[i])) {
-			rte_mempool_free(orphans[i]);
-			orphans[i] = NULL;
-		}
-}
 
 int
 library_open(struct session *s, struct error *e)
 {
-	static uint32_t n_pools; /* control; an orphan may still have the name of its port */
-	char name[RTE_MEMPOOL_NAMESIZE];
-
-	sweep_orphans();
-	snprintf(name, sizeof(name), "vhost_%u", n_pools++);
-	s->pool = mbuf_pool_create(name, LIBRARY_MBUFS, SOCKET_ID_ANY, e);
+	s->pool = mbuf_pool_create("vhost", LIBRARY_MBUFS, SOCKET_ID_ANY, e);
 	return s->pool ? 0 : -ENOMEM;
 }
 
 void
 library_close(struct session *s)
 {
-	int i = 0;
-
-	if (!s->pool)
-		return;
-	sweep_orphans();
-	while (i < ORPHANS_MAX && orphans[i])
-		i++;
-	if (i < ORPHANS_MAX)
-		orphans[i] = s->pool;
-	else
-		log_warn("port %s: its packet memory stays in use: too many closed ports have "
-			 "frames waiting in devices",
-			 s->port->conf.name);
+	mbuf_pool_retire(s->pool);
 	s->pool = NULL;
-	sweep_orphans();
 }
 
 void

@@ -47,49 +47,6 @@ struct ethdev {
 	struct ethdev_txq txqs[];
 };
 
-/*
- * Pools of closed devices, of which some mbufs may still be in a tx queue of another port. They go
- * when all mbufs are back. Control thread only.
- */
-struct retired_pool {
-	struct retired_pool *next;
-	struct rte_mempool *pool;
-};
-static struct retired_pool *retired_pools;
-
-static void
-pools_reap(void)
-{
-	struct retired_pool **at = &retired_pools;
-
-	while (*at) {
-		struct retired_pool *r = *at;
-
-		if (!rte_mempool_full(r->pool)) {
-			at = &r->next;
-			continue;
-		}
-		*at = r->next;
-		rte_mempool_free(r->pool);
-		free(r);
-	}
-}
-
-static void
-pool_retire(struct rte_mempool *pool)
-{
-	struct retired_pool *r;
-
-	if (!pool)
-		return;
-	r = malloc(sizeof(*r));
-	if (!r)
-		return; /* better a pool that is never freed than one freed under its mbufs */
-	*r = (struct retired_pool){.next = retired_pools, .pool = pool};
-	retired_pools = r;
-	pools_reap();
-}
-
 /* The longest MTU that the driver takes. */
 static uint32_t
 mtu_max(const struct rte_eth_dev_info *info)
@@ -191,13 +148,10 @@ queues_set_up(struct ethdev *dev, const struct rte_eth_dev_info *info, uint16_t 
 static struct rte_mempool *
 pool_create(const struct ethdev *dev, uint16_t n_rxd, uint32_t frame_max, struct error *e)
 {
-	static uint32_t serial; /* a retired pool keeps its name */
 	uint32_t n_segs = frame_max / (RTE_MBUF_DEFAULT_BUF_SIZE - RTE_PKTMBUF_HEADROOM) + 1;
 	uint32_t per_queue = n_rxd + BATCHES_IN_FLIGHT * BATCH_MAX * n_segs;
-	char name[RTE_MEMPOOL_NAMESIZE];
 
-	snprintf(name, sizeof(name), "ethdev_%u_%u", dev->dpdk_port, serial++);
-	return mbuf_pool_create(name, dev->n_rxq * per_queue + POOL_SPARE,
+	return mbuf_pool_create("ethdev", dev->n_rxq * per_queue + POOL_SPARE,
 				rte_eth_dev_socket_id(dev->dpdk_port), e);
 }
 
@@ -248,7 +202,6 @@ ethdev_open(uint16_t dpdk_port, const struct ethdev_conf *conf, const struct por
 	size_t size = sizeof(struct ethdev) + conf->n_txq * sizeof(struct ethdev_txq);
 	struct ethdev *dev;
 
-	pools_reap();
 	dev = rte_zmalloc_socket("ethdev", size, 64, rte_eth_dev_socket_id(dpdk_port));
 	if (!dev) {
 		error_set(e, -ENOMEM, "port %s: no packet memory left: raise switch: memory",
@@ -274,7 +227,7 @@ ethdev_close(struct ethdev *dev)
 	if (dev->started)
 		rte_eth_dev_stop(dev->dpdk_port);
 	rte_eth_dev_close(dev->dpdk_port);
-	pool_retire(dev->pool);
+	mbuf_pool_retire(dev->pool);
 	rte_free(dev);
 }
 

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <net/ethernet.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_branch_prediction.h>
@@ -189,12 +191,56 @@ mbuf_of_frame(const struct frame *f, struct rte_mempool *pool)
 	return f->mbuf;
 }
 
-struct rte_mempool *
-mbuf_pool_create(const char *name, uint32_t n, int node, struct error *e)
+/* Control thread only. */
+struct retired_pool {
+	struct retired_pool *next;
+	struct rte_mempool *pool;
+};
+static struct retired_pool *retired_pools;
+
+static void
+reap_pools(void)
 {
+	struct retired_pool **at = &retired_pools;
+
+	while (*at) {
+		struct retired_pool *r = *at;
+
+		if (!rte_mempool_full(r->pool)) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		rte_mempool_free(r->pool);
+		free(r);
+	}
+}
+
+void
+mbuf_pool_retire(struct rte_mempool *pool)
+{
+	struct retired_pool *r;
+
+	if (!pool)
+		return;
+	r = malloc(sizeof(*r));
+	if (!r)
+		return; /* better a pool that is never freed than one freed under its mbufs */
+	*r = (struct retired_pool){.next = retired_pools, .pool = pool};
+	retired_pools = r;
+	reap_pools();
+}
+
+struct rte_mempool *
+mbuf_pool_create(const char *use, uint32_t n, int node, struct error *e)
+{
+	static uint32_t serial; /* a retired pool keeps its name */
 	uint32_t cache = RTE_MIN(n / CACHE_PARTS, (uint32_t)CACHE_MAX);
+	char name[RTE_MEMPOOL_NAMESIZE];
 	struct rte_mempool *pool;
 
+	reap_pools();
+	snprintf(name, sizeof(name), "%s_%u", use, serial++);
 	pool = rte_pktmbuf_pool_create(name, n, cache, 0, RTE_MBUF_DEFAULT_BUF_SIZE, node);
 	if (!pool && rte_errno == ENOMEM)
 		error_set(e, -ENOMEM,

@@ -41,7 +41,16 @@ void mbuf_release(struct batch *batch);
  */
 struct rte_mbuf *mbuf_of_frame(const struct frame *f, struct rte_mempool *pool);
 
-/* A pool of n mbufs on a NUMA node; NULL with the sentence in e. */
-struct rte_mempool *mbuf_pool_create(const char *name, uint32_t n, int node, struct error *e);
+/*
+ * A pool of n mbufs on a NUMA node, called use with a number; NULL with the sentence in e. Control
+ * thread, as mbuf_pool_retire().
+ */
+struct rte_mempool *mbuf_pool_create(const char *use, uint32_t n, int node, struct error *e);
+
+/*
+ * Frees a pool (NULL: none) as soon as its last mbuf is back: some may still be in the tx queue of
+ * another port. Looked at whenever a pool comes or goes.
+ */
+void mbuf_pool_retire(struct rte_mempool *pool);
 
 #endif

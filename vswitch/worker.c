@@ -180,7 +180,6 @@ worker_create(struct vswitch *sw, uint32_t id, uint16_t cpu, uint32_t n_mbufs, u
 {
 	int node = node_of_cpu(cpu);
 	struct worker *w = rte_zmalloc_socket("worker", sizeof(*w), 64, node);
-	char pool_name[RTE_MEMPOOL_NAMESIZE];
 
 	if (!w)
 		goto no_memory;
@@ -194,8 +193,7 @@ worker_create(struct vswitch *sw, uint32_t id, uint16_t cpu, uint32_t n_mbufs, u
 	w->stats = rte_zmalloc_socket("stats", PORTS_MAX * sizeof(*w->stats), 64, node);
 	if (!w->batch || !w->stats)
 		goto no_memory;
-	snprintf(pool_name, sizeof(pool_name), "worker_%u", id);
-	w->pool = mbuf_pool_create(pool_name, n_mbufs, node, e);
+	w->pool = mbuf_pool_create("worker", n_mbufs, node, e);
 	if (!w->pool)
 		goto fail;
 	return w;
@@ -258,7 +256,7 @@ worker_destroy(struct worker *w)
 	polls = atomic_load_explicit(&w->polls, memory_order_relaxed);
 	if (polls != &no_polls)
 		free((void *)(uintptr_t)polls);
-	rte_mempool_free(w->pool);
+	mbuf_pool_retire(w->pool);
 	rte_free(w->stats);
 	rte_free(w->batch);
 	rte_free(w);

@@ -4,6 +4,7 @@ has what it had: file descriptors, mbufs, hugepages, mappings, memory."""
 
 import os
 import re
+from collections import Counter
 
 import pytest
 
@@ -62,8 +63,18 @@ class Owned:
 
     def __init__(self, net):
         self.net = net
-        self.now = self.look()
+        self.now = self.settled()
         self.rss = rss(net.daemon.pid)
+
+    def settled(self):
+        """What it has once nothing is on its way any more."""
+        seen = [self.look()]
+
+        def same():
+            seen.append(self.look())
+            return all(s == seen[-1] for s in seen[-5:-1]) and len(seen) > 4
+        wait_until('the daemon is at rest', same, 10.0, 0.2)
+        return seen[-1]
 
     def look(self):
         """All that must be equal later."""
@@ -83,6 +94,9 @@ class Owned:
         except AssertionError as e:
             now = self.look()
             wrong = {k: (self.now[k], now[k]) for k in now if now[k] != self.now[k]}
+            if 'fds' in wrong:
+                before, after = (Counter(fds) for fds in wrong['fds'])
+                wrong['fds'] = (before - after, after - before)
             raise AssertionError(f'{e}: before, after: {wrong}') from None
         grown = rss(self.net.daemon.pid) - self.rss
         if not sanitized():

@@ -22,7 +22,6 @@ import tempfile
 import time
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LIB = os.path.join(REPO, 'tests', 'lib')
 
 SANITIZER = re.compile(r'(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|'
                        r'ThreadSanitizer)[^\n]*|runtime error: [^\n]*')
@@ -45,9 +44,7 @@ def build_dir():
 def sanitizer_env():
     """The environment for programs that may be built with sanitizers."""
     env = dict(os.environ)
-    supp = os.path.join(LIB, 'lsan.supp')
     env['ASAN_OPTIONS'] = 'detect_leaks=1:halt_on_error=1:abort_on_error=0:exitcode=99'
-    env['LSAN_OPTIONS'] = f'suppressions={supp}:print_suppressions=0'
     env['UBSAN_OPTIONS'] = 'halt_on_error=1:print_stacktrace=1:exitcode=99'
     env['TSAN_OPTIONS'] = 'halt_on_error=1:exitcode=99'
     return env

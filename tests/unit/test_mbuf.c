@@ -416,8 +416,26 @@ pool_that_does_not_fit(void **state)
 	(void)state;
 	assert_null(mbuf_pool_create("huge", 1 << 20, 0, &e));
 	assert_non_null(strstr(e.text, "memory"));
-	assert_null(mbuf_pool_create("test", 64, 0, &e)); /* the name is taken */
-	assert_non_null(strstr(e.text, rte_strerror(EEXIST)));
+}
+
+static void
+retired_pool_waits_for_its_mbufs(void **state)
+{
+	struct error e = {0};
+	struct rte_mempool *old = mbuf_pool_create("old", 64, 0, &e);
+	char name[RTE_MEMPOOL_NAMESIZE];
+	struct rte_mbuf *m;
+
+	(void)state;
+	assert_non_null(old);
+	strcpy(name, old->name);
+	m = rte_pktmbuf_alloc(old);
+	mbuf_pool_retire(old);
+	assert_ptr_equal(rte_mempool_lookup(name), old);
+	rte_pktmbuf_free(m);
+	mbuf_pool_retire(mbuf_pool_create("next", 64, 0, &e));
+	assert_null(rte_mempool_lookup(name));
+	mbuf_pool_retire(NULL);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -440,6 +458,7 @@ main(void)
 		TEST(copy_of_borrowed_frame),
 		TEST(empty_pool),
 		TEST(pool_that_does_not_fit),
+		TEST(retired_pool_waits_for_its_mbufs),
 	};
 
 	return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
