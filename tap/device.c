@@ -18,6 +18,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
+#include <rte_jhash.h>
 #include <rte_log.h>
 #include <rte_version.h>
 
@@ -27,6 +28,10 @@
 
 #define TUN_PATH   "/dev/net/tun"
 #define DRIVER_LOG "pmd.net.tap"
+
+enum {
+	MACHINE_ID_LEN = 32
+}; /* characters */
 
 int
 device_check_name(const char *port_name, const char *ifname, struct error *e)
@@ -125,21 +130,46 @@ driver_quiet(void)
 		rte_log_set_level((uint32_t)type, RTE_LOG_CRIT);
 }
 
+/*
+ * The MAC of an interface that the configuration gives none: the same after each start, so that
+ * guests find the host again, and another one on each machine (machine-id(5)). Locally
+ * administered.
+ */
+static struct rte_ether_addr
+stable_mac(const char *ifname)
+{
+	char text[MACHINE_ID_LEN + IFNAMSIZ] = "";
+	struct rte_ether_addr mac = {.addr_bytes = {0x02}};
+	FILE *file = fopen("/etc/machine-id", "re");
+	uint32_t hash[2];
+	size_t len = 0;
+
+	if (file) {
+		len = fread(text, 1, MACHINE_ID_LEN, file);
+		fclose(file);
+	}
+	snprintf(text + len, sizeof(text) - len, "%s", ifname);
+	len += strlen(ifname);
+	hash[0] = rte_jhash(text, (uint32_t)len, 0);
+	hash[1] = rte_jhash(text, (uint32_t)len, hash[0]);
+	memcpy(mac.addr_bytes + 1, hash, RTE_ETHER_ADDR_LEN - 1);
+	return mac;
+}
+
 static int
 driver_probe(struct tap_device *dev, const struct port *port, struct error *e)
 {
 	const struct port_conf *conf = &port->conf;
 	char args[128], mac[RTE_ETHER_ADDR_FMT_SIZE];
 	struct rte_ether_addr addr;
-	int n;
 
 	driver_quiet();
-	n = snprintf(args, sizeof(args), "iface=%s", dev->ifname);
-	if (conf->tap.has_mac) {
+	if (conf->tap.has_mac)
 		memcpy(&addr, &conf->tap.mac, sizeof(addr));
-		rte_ether_format_addr(mac, sizeof(mac), &addr);
-		snprintf(args + n, sizeof(args) - (size_t)n, ",mac=%s", mac);
-	}
+	else
+		addr = stable_mac(dev->ifname);
+	rte_ether_format_addr(mac, sizeof(mac), &addr);
+	snprintf(args, sizeof(args), "iface=%s,mac=%s", dev->ifname, mac);
 	snprintf(dev->vdev, sizeof(dev->vdev), "net_tap%u", port->id);
 	if (rte_eal_hotplug_add("vdev", dev->vdev, args) == 0) {
 		dev->is_probed = true;

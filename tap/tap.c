@@ -212,7 +212,6 @@ tap_open(struct port *port, struct error *e)
 		err = -EIO;
 		goto fail;
 	}
-	atomic_store_explicit(&port->n_rxq, port->conf.queues, memory_order_relaxed);
 	return 0;
 
 fail:

@@ -140,7 +140,6 @@ vhost_open(struct port *port, struct error *e)
 		goto fail;
 	}
 	port->priv = s;
-	atomic_store_explicit(&port->n_rxq, port->conf.queues, memory_order_relaxed);
 	pthread_mutex_lock(&s->lock);
 	session_judge(s);
 	pthread_mutex_unlock(&s->lock);

@@ -143,7 +143,6 @@ struct port {
 	_Atomic uint16_t mtu;	 /* control: wo, others: ro; conf.mtu until it is changed */
 	void *priv;		 /* of the kind */
 	_Atomic bool link_up;	 /* kind: wo, others: ro. Nothing is sent to a port that is down */
-	_Atomic uint32_t n_rxq;	 /* kind: wo; receive queues that may deliver, <= conf.queues */
 	struct port_counts base; /* control: what the counters of this id were when it was opened */
 	uint16_t workers[PORT_QUEUES_MAX]; /* control: id of the worker of each receive queue */
 

@@ -57,6 +57,16 @@ def test_defaults():
         assert not [i for i in a['addr_info'] if i['scope'] != 'link']
 
 
+def test_default_mac_stays():
+    """Guests find the host again after a restart."""
+    seen = set()
+    for _ in range(2):
+        with Daemon({'ports': [{'name': 'tap-a', 'type': 'tap'}]}) as d:
+            d.wait_link('tap-a')
+            seen.add(link('tap-a')['address'])
+    assert len(seen) == 1
+
+
 def test_link_follows_the_host():
     """The host sets the interface down and up: so is the port."""
     with Net({'a': 'server', 't': 'tap'}) as net:
