@@ -139,8 +139,8 @@ class Daemon:
 
     def start(self, timeout=30.0):
         """Starts vswitchd and waits until it answers on its control socket."""
-        self.spawn()
         try:
+            self.spawn()
             self.wait_ready(timeout)
         except BaseException:
             self.cleanup()

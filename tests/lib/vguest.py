@@ -10,6 +10,7 @@
 A Guest and a Tap (tap.py) have the same methods, so that a test runs on pairs of any kinds.
 """
 
+import contextlib
 import os
 import select
 import shutil
@@ -128,7 +129,7 @@ class Guests:
         self.waiting = {}
         env = dict(os.environ, ASAN_OPTIONS='detect_leaks=0', TSAN_OPTIONS='report_bugs=0')
         cmd = [vguest_binary(), '-l', '0', '--no-pci', '-m', str(memory), '--no-telemetry',
-               '--file-prefix', f'vguest{os.getpid()}']
+               '--file-prefix', 'vguest']
         # EAL takes --no-huge for legacy memory, which goes not with --in-memory
         cmd += ['--in-memory'] if hugepages else ['--no-huge', '--no-shconf']
         self.log_out = open(self.log_file, 'ab')
@@ -225,6 +226,8 @@ class Guests:
         self.proc.stdout.close()
         self.log_out.close()
         shutil.rmtree(self.dir, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.rmdir('/var/run/dpdk/vguest')  # EAL makes it, and puts nothing there
 
     def __enter__(self):
         return self
