@@ -10,6 +10,7 @@
 #include <rte_mempool.h>
 #include <rte_vhost.h>
 
+#include "error.h"
 #include "frame.h"
 #include "mbuf.h"
 #include "rcu.h"
@@ -26,8 +27,12 @@ enum {
 int
 library_open(struct session *s, struct error *e)
 {
-	s->pool = mbuf_pool_create("vhost", LIBRARY_MBUFS, SOCKET_ID_ANY, e);
-	return s->pool ? 0 : -ENOMEM;
+	struct error why;
+
+	s->pool = mbuf_pool_create("vhost-port", LIBRARY_MBUFS, SOCKET_ID_ANY, &why);
+	if (!s->pool)
+		return error_set(e, -ENOMEM, "port %s: %s", s->port->conf.name, why.text);
+	return 0;
 }
 
 void

@@ -162,6 +162,7 @@ device_start(struct ethdev *dev, const struct ethdev_conf *conf, const struct po
 	uint32_t frame_max = port_frame_max(port) + TAGS_LEN_MAX;
 	uint16_t n_rxd, n_txd;
 	struct rte_eth_dev_info info;
+	struct error why;
 	int err;
 
 	err = rte_eth_dev_info_get(dev->dpdk_port, &info);
@@ -175,9 +176,9 @@ device_start(struct ethdev *dev, const struct ethdev_conf *conf, const struct po
 		return err;
 	n_rxd = descs_or(conf->n_rx_desc, info.default_rxportconf.ring_size);
 	n_txd = descs_or(conf->n_tx_desc, info.default_txportconf.ring_size);
-	dev->pool = pool_create(dev, n_rxd, frame_max, e);
+	dev->pool = pool_create(dev, n_rxd, frame_max, &why);
 	if (!dev->pool)
-		return -ENOMEM;
+		return error_set(e, -ENOMEM, "port %s: %s", port->conf.name, why.text);
 	dev->n_segs = mbuf_n_segs(frame_max, dev->pool);
 	dev->burst_max = mbuf_burst_max(frame_max, dev->pool);
 	err = device_configure(dev, &info, port, e);

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include <rte_branch_prediction.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
 
 #include "error.h"
@@ -21,6 +23,7 @@ enum {
 	CACHE_MAX = 256,  /* mbufs that a pool keeps near each lcore */
 	CACHE_PARTS = 16, /* of a small pool, no more than this part is kept near one lcore */
 	MIB = 1 << 20,
+	MBUF_LEN = sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE,
 };
 
 /* The first bytes of the mbuf become the frame's head, the rest its body. False: too many pieces.
@@ -231,25 +234,56 @@ mbuf_pool_retire(struct rte_mempool *pool)
 	reap_pools();
 }
 
+/*
+ * As rte_pktmbuf_pool_create(), but where addresses of devices are virtual ones an mbuf may lie
+ * across pages: else each takes a whole page where there are no hugepages.
+ */
+static struct rte_mempool *
+create_pool(const char *name, uint32_t n, int node)
+{
+	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size =
+							   RTE_MBUF_DEFAULT_BUF_SIZE};
+	unsigned flags = rte_eal_iova_mode() == RTE_IOVA_VA ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0;
+	uint32_t cache = RTE_MIN(n / CACHE_PARTS, (uint32_t)CACHE_MAX);
+	struct rte_mempool *pool;
+	int err;
+
+	pool = rte_mempool_create_empty(name, n, MBUF_LEN, cache, sizeof(private), node, flags);
+	if (!pool)
+		return NULL;
+	err = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
+	if (err)
+		goto fail;
+	rte_pktmbuf_pool_init(pool, &private);
+	err = rte_mempool_populate_default(pool);
+	if (err < 0)
+		goto fail;
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return pool;
+
+fail:
+	rte_mempool_free(pool);
+	rte_errno = -err;
+	return NULL;
+}
+
 struct rte_mempool *
 mbuf_pool_create(const char *use, uint32_t n, int node, struct error *e)
 {
 	static uint32_t serial; /* a retired pool keeps its name */
-	uint32_t cache = RTE_MIN(n / CACHE_PARTS, (uint32_t)CACHE_MAX);
 	char name[RTE_MEMPOOL_NAMESIZE];
 	struct rte_mempool *pool;
 
 	reap_pools();
 	snprintf(name, sizeof(name), "%s_%u", use, serial++);
-	pool = rte_pktmbuf_pool_create(name, n, cache, 0, RTE_MBUF_DEFAULT_BUF_SIZE, node);
+	pool = create_pool(name, n, node);
 	if (!pool && rte_errno == ENOMEM)
 		error_set(e, -ENOMEM,
-			  "packet memory: no room for %s (%u mbufs, about %u MiB) on NUMA node %d: "
-			  "raise switch: memory",
-			  name, n, (uint32_t)((uint64_t)n * RTE_MBUF_DEFAULT_BUF_SIZE / MIB) + 1,
-			  node);
+			  "packet memory: no room for the %u buffers of a %s, about %u MiB: raise "
+			  "switch: memory",
+			  n, use, (uint32_t)((uint64_t)n * MBUF_LEN / MIB) + 1);
 	else if (!pool)
-		error_set(e, -rte_errno, "packet memory: can't make %s of %u mbufs: %s", name, n,
-			  rte_strerror(rte_errno));
+		error_set(e, -rte_errno, "packet memory: can't make the %u buffers of a %s: %s", n,
+			  use, rte_strerror(rte_errno));
 	return pool;
 }
