@@ -204,6 +204,19 @@ apply_step(struct plan *plan, const struct step *step, struct error *e)
 	return 0;
 }
 
+/* A port that STEP_TRY brought up stays up after the others were undone: it has not failed any
+ * more. */
+static void
+apply_forget_recovered(struct vswitch *sw, struct conf_failed *failed)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < failed->n; i++)
+		if (!switch_port_find(sw, failed->ports[i].name))
+			failed->ports[n++] = failed->ports[i];
+	failed->n = n;
+}
+
 /*
  * Takes back the first n steps, the last one first. A port that can't be had back is logged and put
  * into was_failed, whose configuration stays the one in force.
@@ -235,19 +248,7 @@ apply_undo(struct plan *plan, uint32_t n, struct conf_failed *was_failed)
 		if (rc)
 			log_err("going back to the former configuration: %s", e.text);
 	}
-}
-
-/* A port that STEP_TRY brought up stays up after the others were undone: it has not failed any
- * more. */
-static void
-apply_forget_recovered(struct vswitch *sw, struct conf_failed *failed)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < failed->n; i++)
-		if (!switch_port_find(sw, failed->ports[i].name))
-			failed->ports[n++] = failed->ports[i];
-	failed->n = n;
+	apply_forget_recovered(plan->sw, was_failed);
 }
 
 /* The keys that a running switch can't change, those of the default workers included. */
@@ -287,7 +288,6 @@ apply_steps(struct plan *plan, struct conf_failed *was_failed, struct error *e)
 			continue;
 		apply_fail(plan, &plan->steps[i], rc, e);
 		apply_undo(plan, i, was_failed);
-		apply_forget_recovered(plan->sw, was_failed);
 		return rc;
 	}
 	return 0;

@@ -103,6 +103,12 @@ int conf_add_port(const struct conf *base, const char *text, size_t len,
 /* A copy of base without the port name; -ENOENT if it has none. */
 int conf_del_port(const struct conf *base, const char *name, struct conf **conf, struct error *e);
 
+/*
+ * What the kinds of port find wrong with it on any machine: -EINVAL with the sentence in e. What
+ * only this machine lacks now (a directory, a right) is no fault of the configuration.
+ */
+int conf_check_ports(const struct conf *conf, const struct port_ops *const *kinds, struct error *e);
+
 /* Takes NULL. */
 void conf_free(struct conf *conf);
 

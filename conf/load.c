@@ -213,3 +213,22 @@ conf_where(const struct conf *conf, const struct port_conf *port, char *where, s
 	if (conf->source && conf->lines && conf->lines[i])
 		snprintf(where, len, "%.280s:%u: ", conf->source, conf->lines[i]);
 }
+
+int
+conf_check_ports(const struct conf *conf, const struct port_ops *const *kinds, struct error *e)
+{
+	for (uint32_t i = 0; i < conf->n_ports; i++) {
+		const struct port_conf *port = &conf->ports[i];
+		const struct port_ops *const *kind = kinds;
+		char where[320];
+		struct error why;
+
+		while (*kind && strcmp((*kind)->type, port->type) != 0)
+			kind++;
+		if (!*kind || !(*kind)->check || (*kind)->check(port, &why) != -EINVAL)
+			continue;
+		conf_where(conf, port, where, sizeof(where));
+		return error_set(e, -EINVAL, "%s%s", where, why.text);
+	}
+	return 0;
+}

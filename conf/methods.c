@@ -22,25 +22,6 @@ methods_log(const struct control *control, const char *what, const char *on)
 			 (long)caller->peer.uid, what, on);
 }
 
-static int
-methods_refuse_unknown(struct json_object *params, const char *const *known, struct error *e)
-{
-	if (!params)
-		return 0;
-	json_object_object_foreach(params, key, value)
-	{
-		const char *const *k = known;
-
-		(void)value;
-		while (*k && strcmp(*k, key) != 0)
-			k++;
-		if (!*k)
-			return error_set(e, RPC_INVALID_PARAMS, "there is no parameter \"%.40s\"",
-					 key);
-	}
-	return 0;
-}
-
 /* The parameter of that name, which must be a text. */
 static int
 methods_need(struct json_object *params, const char *key, const char **text, struct error *e)
@@ -90,15 +71,12 @@ static int
 methods_port_del(void *context, struct json_object *params, struct json_object **result,
 		 struct error *e)
 {
-	static const char *const known[] = {"name", NULL};
 	struct control *control = context;
 	struct conf *next;
 	const char *name;
 	int rc;
 
-	rc = methods_refuse_unknown(params, known, e);
-	if (!rc)
-		rc = methods_need(params, "name", &name, e);
+	rc = methods_need(params, "name", &name, e);
 	if (rc)
 		return rc;
 	if (conf_del_port(control->conf, name, &next, e))
@@ -116,16 +94,14 @@ static int
 methods_fdb_flush(void *context, struct json_object *params, struct json_object **result,
 		  struct error *e)
 {
-	static const char *const known[] = {"port", NULL};
 	struct control *control = context;
 	uint16_t id = FDB_NO_PORT;
 	const char *name = NULL;
 	struct port *port;
 	uint32_t n;
-	int rc;
+	int rc = 0;
 
-	rc = methods_refuse_unknown(params, known, e);
-	if (!rc && params && json_object_object_get_ex(params, "port", NULL))
+	if (params && json_object_object_get_ex(params, "port", NULL))
 		rc = methods_need(params, "port", &name, e);
 	if (rc)
 		return rc;
@@ -147,13 +123,11 @@ static int
 methods_load(struct control *control, struct json_object *params, struct conf **conf,
 	     struct error *e)
 {
-	static const char *const known[] = {"text", "name", NULL};
 	struct json_object *text;
 	const char *name = "text";
-	int rc;
+	int rc = 0;
 
-	rc = methods_refuse_unknown(params, known, e);
-	if (!rc && params && json_object_object_get_ex(params, "name", NULL))
+	if (params && json_object_object_get_ex(params, "name", NULL))
 		rc = methods_need(params, "name", &name, e);
 	if (rc)
 		return rc;
@@ -187,7 +161,8 @@ methods_config_check(void *context, struct json_object *params, struct json_obje
 	rc = methods_load(control, params, &conf, e);
 	if (rc)
 		return rc;
-	if (conf_switch(conf, &control->info.cpus, &unused, e))
+	if (conf_switch(conf, &control->info.cpus, &unused, e) ||
+	    conf_check_ports(conf, control->sw->kinds, e))
 		rc = RPC_REFUSED;
 	else
 		*result = methods_count(conf);
@@ -215,18 +190,18 @@ methods_config_apply(void *context, struct json_object *params, struct json_obje
 }
 
 const struct rpc_method control_methods[] = {
-	{"status", show_status},
-	{"port.list", show_ports},
-	{"port.show", show_port},
-	{"port.add", methods_port_add},
-	{"port.del", methods_port_del},
-	{"fdb.list", show_fdb},
-	{"fdb.flush", methods_fdb_flush},
-	{"stats", show_stats},
-	{"worker.list", show_workers},
-	{"config.show", show_config},
-	{"config.check", methods_config_check},
-	{"config.apply", methods_config_apply},
-	{"version", show_version},
-	{NULL, NULL},
+	{.name = "status", .call = show_status},
+	{.name = "port.list", .call = show_ports},
+	{.name = "port.show", .params = {"name"}, .call = show_port},
+	{.name = "port.add", .takes_any = true, .call = methods_port_add},
+	{.name = "port.del", .params = {"name"}, .call = methods_port_del},
+	{.name = "fdb.list", .call = show_fdb},
+	{.name = "fdb.flush", .params = {"port"}, .call = methods_fdb_flush},
+	{.name = "stats", .params = {"name"}, .call = show_stats},
+	{.name = "worker.list", .call = show_workers},
+	{.name = "config.show", .call = show_config},
+	{.name = "config.check", .params = {"text", "name"}, .call = methods_config_check},
+	{.name = "config.apply", .params = {"text", "name"}, .call = methods_config_apply},
+	{.name = "version", .call = show_version},
+	{.name = NULL},
 };

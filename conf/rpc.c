@@ -124,6 +124,26 @@ rpc_judge(struct json_object *request, struct json_object **id, bool *has_id)
 	return NULL;
 }
 
+/* A parameter with a typing error must not be taken for one that was left out. */
+static int
+rpc_check_params(const struct rpc_method *method, struct json_object *params, struct error *e)
+{
+	if (!params || method->takes_any)
+		return 0;
+	json_object_object_foreach(params, key, value)
+	{
+		const char *const *known = method->params;
+
+		(void)value;
+		while (*known && strcmp(*known, key) != 0)
+			known++;
+		if (!*known)
+			return error_set(e, RPC_INVALID_PARAMS, "there is no parameter \"%.40s\"",
+					 key);
+	}
+	return 0;
+}
+
 static struct json_object *
 rpc_call(const struct rpc_method *methods, void *context, struct json_object *request,
 	 struct json_object *id)
@@ -138,10 +158,10 @@ rpc_call(const struct rpc_method *methods, void *context, struct json_object *re
 		params = NULL;
 	while (methods->name && strcmp(methods->name, name) != 0)
 		methods++;
-	if (methods->name)
-		code = methods->call(context, params, &result, &e);
-	else
+	if (!methods->name)
 		code = error_set(&e, RPC_NO_METHOD, "there is no method \"%.80s\"", name);
+	else if (!(code = rpc_check_params(methods, params, &e)))
+		code = methods->call(context, params, &result, &e);
 	if (code)
 		return rpc_reply_error(id, code, e.text);
 	reply = rpc_reply(id);

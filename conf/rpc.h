@@ -9,10 +9,15 @@
 #ifndef CONF_RPC_H
 #define CONF_RPC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct error;
 struct json_object;
+
+enum {
+	RPC_PARAMS_MAX = 2
+};
 
 enum {
 	RPC_PARSE = -32700, /* not JSON */
@@ -25,6 +30,8 @@ enum {
 
 struct rpc_method {
 	const char *name;
+	bool takes_any; /* parameters are judged by call; else others than these are refused */
+	const char *params[RPC_PARAMS_MAX + 1]; /* ends with NULL */
 	/*
 	 * params is an object or NULL. Returns 0 with *result (the caller's), or one of the codes
 	 * above with the sentence in e.

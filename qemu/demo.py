@@ -195,7 +195,7 @@ def leaves_nothing(setup):
         if pages != pages_before:
             left.add(f'hugepages: {pages} instead of {pages_before}')
         say(f'\nLeft behind: {", ".join(sorted(left))}' if left else
-            '\nEverything is ended; no process, TAP, socket or hugepage is left.')
+            '\nEverything is ended; no TAP, socket or hugepage is left.')
     if left:
         raise DemoError('something was left behind, see above')
 

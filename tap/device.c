@@ -170,6 +170,10 @@ driver_probe(struct tap_device *dev, const struct port *port, struct error *e)
 		addr = stable_mac(dev->ifname);
 	rte_ether_format_addr(mac, sizeof(mac), &addr);
 	snprintf(args, sizeof(args), "iface=%s,mac=%s", dev->ifname, mac);
+	if (rte_eth_dev_count_total() >= RTE_MAX_ETHPORTS)
+		return error_set(e, -ENOSPC,
+				 "port %s: %s has room for %d TAPs and VFs, and all are in use",
+				 conf->name, rte_version(), RTE_MAX_ETHPORTS);
 	snprintf(dev->vdev, sizeof(dev->vdev), "net_tap%u", port->id);
 	if (rte_eal_hotplug_add("vdev", dev->vdev, args) == 0) {
 		dev->is_probed = true;

@@ -11,7 +11,9 @@
 
 #include <rte_common.h>
 #include <rte_cycles.h>
+#include <rte_eal.h>
 #include <rte_ether.h>
+#include <rte_version.h>
 
 #include "device.h"
 #include "error.h"
@@ -26,6 +28,11 @@ enum {
 	RX_SEGMENT_LEN = 2048, /* bytes: net_tap's descriptors are segments of the one next frame */
 	POLL_GAP_MIN_US = 10,
 	POLL_GAP_MAX_US = 80,
+	/*
+	 * When it starts a device, net_tap puts two descriptors for each queue into a message of
+	 * this many, and up to DPDK 22.11 does not look whether they fit.
+	 */
+	QUEUES_MAX = RTE_MP_MAX_FD_NUM / 2,
 };
 
 /*
@@ -87,6 +94,17 @@ check_mac(const struct port_conf *conf, struct error *e)
 }
 
 static int
+check_queues(const struct port_conf *conf, struct error *e)
+{
+	if (conf->queues <= QUEUES_MAX)
+		return 0;
+	return error_set(e, -EINVAL,
+			 "port %s: queues: %u is more than the %d that the driver net_tap of %s "
+			 "can take",
+			 conf->name, conf->queues, QUEUES_MAX, rte_version());
+}
+
+static int
 tap_check(const struct port_conf *conf, struct error *e)
 {
 	struct netlink_link link;
@@ -97,6 +115,8 @@ tap_check(const struct port_conf *conf, struct error *e)
 		err = check_mac(conf, e);
 	if (err == 0)
 		err = check_mtu(conf, conf->mtu, e);
+	if (err == 0)
+		err = check_queues(conf, e);
 	if (err == 0)
 		err = device_check_tun(conf->name, e);
 	if (err)

@@ -136,8 +136,11 @@ queues_set_up(struct ethdev *dev, const struct rte_eth_dev_info *info, uint16_t 
 		err = rte_eth_rx_queue_setup(dev->dpdk_port, i, n_rxd, (unsigned int)node, NULL,
 					     dev->pool);
 	if (err)
-		return error_set(e, err, "port %s: the driver %s can't set up %u queues: %s",
-				 port_name, info->driver_name, dev->n_rxq, rte_strerror(-err));
+		return error_set(
+			e, err,
+			"port %s: the driver %s can't set up its queues (%u): %s: if packet "
+			"memory is short, raise switch: memory",
+			port_name, info->driver_name, dev->n_rxq, rte_strerror(-err));
 	return 0;
 }
 

@@ -140,6 +140,8 @@ load(struct daemon *d, const struct options *o, struct error *e)
 		return err;
 	log_set_level(d->conf->log);
 	err = conf_switch(d->conf, &d->cpus, &d->switch_conf, e);
+	if (!err)
+		err = conf_check_ports(d->conf, kinds, e);
 	if (err)
 		return err;
 	d->switch_conf.n_mbufs = startup_mbufs(d->conf->memory, d->switch_conf.n_workers);

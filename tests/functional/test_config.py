@@ -32,6 +32,10 @@ def with_vhost(text):
 
 # text, what the sentence must match; line numbers count from the first line of HEAD
 WRONG = {
+    'mtu too small for IPv6': (with_port('name: t, type: tap, mtu: 1000, address: ["fd77::1/64"]'),
+                               r':6: port t: mtu: 1000 is too small'),
+    'unknown owner': (with_vhost('owner: nosuchuser'),
+                      r':6: port v: owner: there is no user nosuchuser'),
     'two ports with one name': (
         HEAD + 'ports:\n  - {name: vm1, type: vhost-user, socket: /tmp/a}\n'
         '  - {name: vm1, type: vhost-user, socket: /tmp/b}\n',

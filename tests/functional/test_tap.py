@@ -57,6 +57,16 @@ def test_defaults():
         assert not [i for i in a['addr_info'] if i['scope'] != 'link']
 
 
+@pytest.mark.parametrize('queues', [4, 5, 16])
+def test_many_queues(queues):
+    """As many queues as the driver takes; more are refused, and the daemon lives."""
+    with Daemon({'ports': []}) as d:
+        done = d.ctl_run('port', 'add', 't', 'type=tap', f'queues={queues}')
+        if done.returncode != 0:
+            assert queues > 4 and re.search(r'port t: queues: \d+ is more than', done.stderr)
+        assert d.alive() and d.ctl('version')
+
+
 def test_default_mac_stays():
     """Guests find the host again after a restart."""
     seen = set()

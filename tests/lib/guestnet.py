@@ -26,7 +26,6 @@ class GuestNet:
         self.options = guests or {}
         self.ports = {name: {'name': name, 'type': 'vhost-user', 'socket': f'{name}.sock', **more}
                       for name, more in ports.items()}
-        # a MAC of its own, lest guests send to a former one after a restart of the daemon
         inband = {'name': 'inband', 'type': 'tap', 'ifname': 'vs-inband', 'address': [f'{HOST}/24'],
                   'mac': '52:54:00:77:00:fe'}
         self.daemon = Daemon({'ports': [*self.ports.values(), inband]})

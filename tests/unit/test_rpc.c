@@ -37,7 +37,11 @@ refuse(void *context, struct json_object *params, struct json_object **result, s
 	return error_set(e, RPC_REFUSED, "port \"x\": refused");
 }
 
-static const struct rpc_method methods[] = {{"echo", echo}, {"refuse", refuse}, {NULL, NULL}};
+static const struct rpc_method methods[] = {
+	{.name = "echo", .takes_any = true, .call = echo},
+	{.name = "refuse", .params = {"why"}, .call = refuse},
+	{.name = NULL},
+};
 
 static void
 answered_len(const char *text, size_t len, const char *reply)
@@ -87,6 +91,8 @@ test_refusals(void **state)
 	(void)state;
 	answered("{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"refuse\"}",
 		 ERROR("7", "-32000", "port \\\"x\\\": refused"));
+	answered("{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"refuse\",\"params\":{\"wyh\":1}}",
+		 ERROR("7", "-32602", "there is no parameter \\\"wyh\\\""));
 	answered("{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"echo\"}",
 		 ERROR("7", "-32602", "no params"));
 	answered("{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"echo\",\"params\":[]}",
