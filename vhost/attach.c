@@ -52,7 +52,7 @@ read_memory(struct session *s, struct memory *memory)
 	int err = 0;
 
 	/* without memory the library's call would follow a NULL pointer */
-	if (!s->has_memory || rte_vhost_get_mem_table(s->vid, &table) != 0)
+	if (!s->has_memory || s->is_postcopy || rte_vhost_get_mem_table(s->vid, &table) != 0)
 		return false;
 	for (uint32_t i = 0; i < table->nregions && err == 0; i++) {
 		const struct rte_vhost_mem_region *r = &table->regions[i];
@@ -157,7 +157,7 @@ call_touched(struct session *s, struct session_view *view)
 void
 attach_guest(struct session *s)
 {
-	struct session_view *view = calloc(1, sizeof(*view));
+	struct session_view *view = s->is_closing ? NULL : calloc(1, sizeof(*view));
 
 	if (!view || rte_vhost_get_negotiated_features(s->vid, &s->features) != 0 ||
 	    !read_memory(s, &view->memory))

@@ -27,6 +27,9 @@ add_buffer(struct walk *w, const struct chain_desc *d)
 	uint64_t addr = d->addr;
 	uint32_t left = d->len, part;
 
+	/* or one frame could cost us as many descriptors as the ring can name */
+	if (unlikely(left == 0 && w->flag))
+		return false;
 	while (left > 0) {
 		uint8_t *at = memory_find(w->v->memory, &w->r->hint, addr, left, &part);
 
@@ -82,23 +85,53 @@ walk_table(struct walk *w, const uint8_t *table, uint32_t n, uint32_t at, bool i
 	return false; /* too long, or a loop */
 }
 
-/* An indirect table that goes on in another region: walks a copy. */
-static __attribute__((noinline, cold)) bool
-walk_split_table(struct walk *w, const struct chain_desc *d)
+/* Copies len guest bytes that may lie in several regions; to is NULL: only asks if they are there.
+ */
+static bool
+read_split(struct walk *w, uint64_t addr, uint8_t *to, uint32_t len)
 {
-	uint8_t copy[TABLE_LEN_MAX];
-	uint32_t done = 0, part;
-
-	while (done < d->len) {
-		const uint8_t *at = memory_find(w->v->memory, &w->r->hint, d->addr + done,
-						d->len - done, &part);
+	while (len > 0) {
+		uint32_t part;
+		const uint8_t *at = memory_find(w->v->memory, &w->r->hint, addr, len, &part);
 
 		if (!at)
 			return false;
-		guest_copy(copy + done, at, part);
-		done += part;
+		if (to) {
+			guest_copy(to, at, part);
+			to += part;
+		}
+		addr += part;
+		len -= part;
 	}
-	return walk_table(w, copy, d->len / sizeof(struct vring_desc), 0, true);
+	return true;
+}
+
+/*
+ * An indirect table that goes on in another region. Only what is walked is copied: a copy of the
+ * whole table would cost as much for a chain of one descriptor.
+ */
+static __attribute__((noinline, cold)) bool
+walk_split_table(struct walk *w, const struct chain_desc *table)
+{
+	uint32_t n = table->len / sizeof(struct vring_desc), at = 0;
+
+	if (!read_split(w, table->addr, NULL, table->len))
+		return false;
+	for (uint32_t n_descs = 0; n_descs < CHAIN_DESCS_MAX && at < n; n_descs++) {
+		uint8_t copy[sizeof(struct vring_desc)];
+		struct chain_desc d;
+
+		if (!read_split(w, table->addr + at * sizeof(copy), copy, sizeof(copy)))
+			return false;
+		d = chain_desc_read(copy);
+		if (d.flags & VRING_DESC_F_INDIRECT || (d.flags & VRING_DESC_F_WRITE) != w->flag ||
+		    !add_buffer(w, &d))
+			return false;
+		if (!(d.flags & VRING_DESC_F_NEXT))
+			return true;
+		at = d.next;
+	}
+	return false;
 }
 
 int

@@ -64,6 +64,11 @@ before_message(struct session *s, const struct vhost_message *message)
 		/* the old memory is unmapped now; if the message fails there is none */
 		s->has_memory = s->is_memory_known = false;
 		break;
+	case REQUEST_POSTCOPY_ADVISE:
+	case REQUEST_POSTCOPY_LISTEN:
+		/* the library does not look whether it was negotiated; until a new connection */
+		s->is_postcopy = true;
+		break;
 	case REQUEST_RESET_OWNER:
 		/* the library forgets rings and memory and does not say so */
 		s->ready = 0;

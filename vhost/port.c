@@ -97,6 +97,7 @@ start_socket(struct session *s, struct error *e)
 		return 0;
 
 fail:
+	session_close(s);
 	rte_vhost_driver_unregister(path);
 	return err;
 }
@@ -108,6 +109,7 @@ vhost_close(struct port *port)
 
 	if (!s)
 		return;
+	session_close(s);
 	/* waits for running callbacks, so that none of their locks may be held; ends the guest's
 	 * connection, and removes the file of a listening socket */
 	rte_vhost_driver_unregister(port->conf.vhost.socket);

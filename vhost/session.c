@@ -15,7 +15,8 @@
  * destroy_device is never called with an access_lock held: from 3, when the connection ends, and by
  * rte_vhost_driver_unregister. So a grace period may be waited for everywhere here: workers of a
  * direct port never take an access_lock, and those of a library port wait for one only in messages
- * in which we don't wait for them.
+ * in which we don't wait for them. The exception is rte_vhost_driver_unregister, which calls back
+ * with the library's global mutex held: session_close() has waited before.
  */
 #include "session.h"
 
@@ -53,6 +54,18 @@ session_create(struct port *port)
 }
 
 void
+session_close(struct session *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->is_closing = true;
+	attach_undo(s);
+	pthread_mutex_unlock(&s->lock);
+	/* without the lock: a worker may spin on a queue that a message handler, which waits for
+	 * our lock, holds */
+	library_detach(s);
+}
+
+void
 session_destroy(struct session *s)
 {
 	if (!s)
@@ -70,7 +83,7 @@ forget_guest(struct session *s)
 	s->ready = 0;
 	s->is_running = s->is_in_message = s->has_failed = false;
 	s->unsound = -1;
-	s->has_memory = s->is_memory_known = s->is_private = false;
+	s->has_memory = s->is_memory_known = s->is_private = s->is_postcopy = false;
 	s->n_regions = 0;
 	s->promised_mtu = 0;
 	s->features = 0;
@@ -130,6 +143,8 @@ say_why_down(const struct session *s)
 	else if (s->is_private)
 		port_set_reason(port, "guest memory is not shared: add share=on to the memory "
 				      "backend (libvirt: <access mode='shared'/>)");
+	else if (s->is_postcopy)
+		port_set_reason(port, "QEMU asked for post-copy migration, which was not offered");
 	else if (!s->is_running)
 		port_set_reason(port, "QEMU is connected, the guest's driver is not up");
 	else if (s->is_in_message && !is_library(s)) /* it has failed: else nobody asks */
@@ -236,7 +251,7 @@ new_device(int vid)
 	pthread_mutex_lock(&s->lock);
 	s->is_running = true;
 	if (is_library(s)) {
-		if (attach_is_possible(s))
+		if (!s->is_closing && attach_is_possible(s))
 			library_attach(s);
 	} else if (!s->is_in_message) { /* else the message that made it ready has failed */
 		attach_guest(s);

@@ -57,6 +57,8 @@ struct session {
 	int vid;	       /* librte_vhost's number of the connection; -1: not connected */
 	pid_t peer;	       /* process at the other end; 0: not known */
 	uint32_t ready;	       /* rings that the guest has set up and enabled, bit per ring */
+	bool is_postcopy;      /* asked for, not offered: its memory may block who touches it */
+	bool is_closing;       /* the port is being closed: nothing is attached any more */
 	bool is_running;       /* between new_device and destroy_device */
 	bool is_in_message;    /* a message that may change rings is being handled, or has failed */
 	bool has_failed;       /* the one before it did */
@@ -72,6 +74,14 @@ struct session {
 
 /* Allocates a session; NULL if out of memory. */
 struct session *session_create(struct port *port);
+/*
+ * Takes the guest from the workers for good. To be called before rte_vhost_driver_unregister(),
+ * which calls back with the library's global mutex held: nobody may wait for a grace period then,
+ * because a worker may be spinning on a queue's access_lock whose holder (SET_FEATURES) waits for
+ * that mutex.
+ */
+void session_close(struct session *s);
+
 void session_destroy(struct session *s); /* takes NULL; no guest is attached any more */
 
 /* Under the lock: says why the port is down, or that all is well, and sets its link. */

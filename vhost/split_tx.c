@@ -25,7 +25,7 @@
 enum {
 	CACHE_LINE = 64,
 	BUFFER_USUAL = 2048,	 /* bytes; only for guessing how many buffers to look up */
-	ROOM_HEADS_MAX = 256,	 /* mergeable buffers of one frame */
+	ROOM_HEADS_MAX = 256,	 /* mergeable buffers of one frame, as librte_vhost has it */
 	ROOM_PIECES_MAX = 512,	 /* pieces of them */
 	NUM_BUFFERS_OFFSET = 10, /* in struct virtio_net_hdr_mrg_rxbuf */
 };
@@ -264,7 +264,7 @@ send_frame(struct sending *s, const struct frame *f, uint32_t n_left)
 	const struct slot *slot;
 
 	if (unlikely(s->pos == s->n_offered))
-		return DROP_TX_NO_ROOM;
+		return ring_fault(s->r) == RING_FINE ? DROP_TX_NO_ROOM : DROP_TX_BAD_CHAIN;
 	if (unlikely(s->pos >= s->window.first + s->window.n))
 		load_window(s, n_left * (1 + need / BUFFER_USUAL));
 	slot = &s->window.slots[s->pos - s->window.first];

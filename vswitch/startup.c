@@ -52,6 +52,23 @@ print_cpus(const cpu_set_t *cpus, char *text, size_t size)
 	}
 }
 
+/* Asks the kernel: isolated CPUs are in nobody's mask by themselves, and may be used all the same.
+ */
+static bool
+can_run_on(uint16_t cpu, const cpu_set_t *before)
+{
+	cpu_set_t one;
+	bool can;
+
+	if (cpu >= CPU_SETSIZE)
+		return false;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	can = sched_setaffinity(0, sizeof(one), &one) == 0;
+	sched_setaffinity(0, sizeof(*before), before);
+	return can;
+}
+
 int
 startup_check_cpus(const struct switch_conf *conf, struct error *e)
 {
@@ -62,7 +79,7 @@ startup_check_cpus(const struct switch_conf *conf, struct error *e)
 		return error_set(e, -errno, "can't read which CPUs vswitchd may run on: %s",
 				 strerror(errno));
 	for (uint32_t i = 0; i < conf->n_workers; i++) {
-		if (conf->workers[i] < CPU_SETSIZE && CPU_ISSET(conf->workers[i], &cpus))
+		if (can_run_on(conf->workers[i], &cpus))
 			continue;
 		print_cpus(&cpus, list, sizeof(list));
 		return error_set(e, -EINVAL,
@@ -229,10 +246,12 @@ print_memory(const struct switch_conf *conf, uint64_t memory, char *text, size_t
 
 /*
  * The main thread, and with it the threads that DPDK makes, keeps off the workers' CPUs, where any
- * other is left.
+ * other is left. EAL puts its threads (vhost-events too) on the CPUs that the process may use and
+ * that no lcore has (compute_ctrl_threads_cpuset()), which would be just those of the workers; with
+ * none left it puts them where the main lcore is.
  */
 static void
-print_main_cpus(const struct switch_conf *conf, char *text, size_t size)
+keep_off_workers(const struct switch_conf *conf, char *text, size_t size)
 {
 	char list[LIST_MAX - 8];
 	cpu_set_t all, rest;
@@ -241,7 +260,10 @@ print_main_cpus(const struct switch_conf *conf, char *text, size_t size)
 	rest = all;
 	for (uint32_t i = 0; i < conf->n_workers; i++)
 		CPU_CLR(conf->workers[i], &rest);
-	print_cpus(CPU_COUNT(&rest) ? &rest : &all, list, sizeof(list));
+	if (CPU_COUNT(&rest) == 0)
+		rest = all;
+	sched_setaffinity(0, sizeof(rest), &rest);
+	print_cpus(&rest, list, sizeof(list));
 	snprintf(text, size, "0@(%s)", list);
 }
 
@@ -301,7 +323,7 @@ startup_eal(const struct switch_conf *conf, uint64_t memory, bool hugepages, boo
 
 	if (take_dpdk_log(e) != 0)
 		return -ENOMEM;
-	print_main_cpus(conf, lcores, sizeof(lcores));
+	keep_off_workers(conf, lcores, sizeof(lcores));
 	add_arg(&args, "vswitchd");
 	add_arg(&args, "--no-telemetry");
 	add_arg(&args, "--no-pci");

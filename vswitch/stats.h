@@ -77,7 +77,10 @@ stats_drop(struct port_stats *s, enum drop_reason reason, uint64_t n)
 	stats_add(&s->drops[reason], n);
 }
 
-/* A kind dropped n received frames before they could be lent: they were received all the same. */
+/*
+ * A kind dropped n received frames before they could be lent: they were received all the same.
+ * Their bytes are not counted.
+ */
 static inline void
 stats_rx_drop(struct port_stats *s, enum drop_reason reason, uint64_t n)
 {

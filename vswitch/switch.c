@@ -106,7 +106,10 @@ switch_destroy(struct vswitch *sw)
 	if (!sw)
 		return;
 	while (current_table(sw)->n > 0)
-		switch_port_del(sw, current_table(sw)->ports[0]->conf.name, &e);
+		if (switch_port_del(sw, current_table(sw)->ports[0]->conf.name, &e) != 0) {
+			log_err("%s: the end of the process does the rest", e.text);
+			return;
+		}
 	for (uint32_t i = 0; i < sw->n_workers; i++)
 		worker_destroy(sw->workers[i]);
 	if (current_table(sw) != &no_ports)

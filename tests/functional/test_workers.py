@@ -48,6 +48,34 @@ def test_default_worker():
 
 
 @needs_two_cpus
+def test_threads_keep_off_workers():
+    """What is no worker, DPDK's threads too, runs on other CPUs than the workers."""
+    with Net({'a': 'server', 't': 'tap'}, switch={'workers': [CPUS[1]]}) as net:
+        pid = net.daemon.pid
+        for task in os.listdir(f'/proc/{pid}/task'):
+            with open(f'/proc/{pid}/task/{task}/comm', encoding='ascii') as f:
+                name = f.read().strip()
+            cpus = os.sched_getaffinity(int(task))
+            if name.startswith('worker-'):
+                assert cpus == {CPUS[1]}, name
+            else:
+                assert CPUS[1] not in cpus, name
+
+
+@needs_two_cpus
+def test_worker_outside_of_own_cpus():
+    """A worker may have a CPU that vswitchd is not started on: isolated ones are such."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {CPUS[0]})
+    try:
+        with Daemon({'switch': {'workers': [CPUS[1]]}}) as d:
+            assert list(workers_of(d)) == [CPUS[1]]
+            assert frozenset([CPUS[1]]) in affinities(d.pid)
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@needs_two_cpus
 def test_two_workers():
     """Ports are spread over the workers, or sit where lcores says; frames cross over."""
     conf = {'a': {'lcores': [CPUS[0]]}, 'b': {'lcores': [CPUS[1]]},

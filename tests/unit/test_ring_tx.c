@@ -361,6 +361,10 @@ test_bad_chains(void **state)
 		check_bad_buffer(0);
 		ring_guest_desc(&guest, 0, GUEST_TABLES, 17, INDIRECT, 0);
 		check_bad_buffer(0);
+		/* empty: a chain of many would cost us much and the guest nothing */
+		ring_guest_desc(&guest, 0, GUEST_LOW, 0, WRITE | NEXT, 1);
+		ring_guest_desc(&guest, 1, GUEST_LOW, 2048, WRITE, 0);
+		check_bad_buffer(0);
 		for (uint32_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 			ring_guest_desc(&guest, 0, bad[i], 212, WRITE, 0);
 			check_bad_buffer(0);
