@@ -162,18 +162,27 @@ on_link(const struct nlmsghdr *nlh, void *arg)
 	return mnl_attr_parse(nlh, sizeof(*info), on_link_attr, link);
 }
 
+/* Begins a request about the interface of that name. */
+static struct nlmsghdr *
+put_link_request(char request[REQUEST_LEN_MAX], uint16_t type, const char *ifname)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
+	struct ifinfomsg *info;
+
+	nlh->nlmsg_type = type;
+	info = mnl_nlmsg_put_extra_header(nlh, sizeof(*info));
+	info->ifi_family = AF_UNSPEC;
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, ifname);
+	return nlh;
+}
+
 int
 netlink_get_link(int32_t ns_id, const char *ifname, struct netlink_link *link, struct error *why)
 {
 	_Alignas(struct nlmsghdr) char request[REQUEST_LEN_MAX];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
-	struct ifinfomsg *info;
+	struct nlmsghdr *nlh = put_link_request(request, RTM_GETLINK, ifname);
 
 	*link = (struct netlink_link){0};
-	nlh->nlmsg_type = RTM_GETLINK;
-	info = mnl_nlmsg_put_extra_header(nlh, sizeof(*info));
-	info->ifi_family = AF_UNSPEC;
-	mnl_attr_put_strz(nlh, IFLA_IFNAME, ifname);
 	if (ns_id != NETLINK_OWN_NAMESPACE)
 		mnl_attr_put_u32(nlh, IFLA_TARGET_NETNSID, (uint32_t)ns_id);
 	return ask(nlh, on_link, link, why);
@@ -183,14 +192,8 @@ int
 netlink_del_link(const char *ifname, struct error *why)
 {
 	_Alignas(struct nlmsghdr) char request[REQUEST_LEN_MAX];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
-	struct ifinfomsg *info;
 
-	nlh->nlmsg_type = RTM_DELLINK;
-	info = mnl_nlmsg_put_extra_header(nlh, sizeof(*info));
-	info->ifi_family = AF_UNSPEC;
-	mnl_attr_put_strz(nlh, IFLA_IFNAME, ifname);
-	return ask(nlh, NULL, NULL, why);
+	return ask(put_link_request(request, RTM_DELLINK, ifname), NULL, NULL, why);
 }
 
 static int
