@@ -62,9 +62,9 @@ library_update(struct session *s)
 }
 
 void
-library_detach(struct session *s)
+library_detach(struct session *s, bool is_hidden)
 {
-	if (atomic_exchange_explicit(&s->library_vid, -1, memory_order_acq_rel) >= 0)
+	if (atomic_exchange_explicit(&s->library_vid, -1, memory_order_acq_rel) >= 0 || is_hidden)
 		rcu_synchronize();
 }
 

@@ -12,6 +12,7 @@
 #ifndef VHOST_LIBRARY_H
 #define VHOST_LIBRARY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct batch;
@@ -33,9 +34,10 @@ void library_update(struct session *s);
 /*
  * No worker uses the guest's number any more when it returns: the library does not protect it and
  * frees the device next. It waits a grace period, so that the caller must hold no lock of the
- * library: destroy_device has none (session.c).
+ * library: destroy_device has none (session.c). is_hidden: the number was taken from the workers
+ * before, by one who could not wait.
  */
-void library_detach(struct session *s);
+void library_detach(struct session *s, bool is_hidden);
 
 uint32_t library_rx(struct session *s, uint16_t queue, struct batch *b, struct port_stats *stats);
 void library_release(struct batch *b);

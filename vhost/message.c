@@ -68,6 +68,9 @@ before_message(struct session *s, const struct vhost_message *message)
 	case REQUEST_POSTCOPY_LISTEN:
 		/* the library does not look whether it was negotiated; until a new connection */
 		s->is_postcopy = true;
+		/* no waiting here: a burst that has begun still finds the old memory */
+		atomic_store_explicit(&s->library_vid, -1, memory_order_relaxed);
+		session_judge(s);
 		break;
 	case REQUEST_RESET_OWNER:
 		/* the library forgets rings and memory and does not say so */

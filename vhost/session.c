@@ -56,13 +56,17 @@ session_create(struct port *port)
 void
 session_close(struct session *s)
 {
+	bool is_hidden;
+
 	pthread_mutex_lock(&s->lock);
 	s->is_closing = true;
 	attach_undo(s);
+	is_hidden = s->is_postcopy;
+	s->is_postcopy = false; /* waited for below: destroy_device must not */
 	pthread_mutex_unlock(&s->lock);
 	/* without the lock: a worker may spin on a queue that a message handler, which waits for
 	 * our lock, holds */
-	library_detach(s);
+	library_detach(s, is_hidden);
 }
 
 void
@@ -235,7 +239,7 @@ destroy_connection(int vid)
 	registry_bind(vid, NULL);
 	pthread_mutex_lock(&s->lock);
 	attach_undo(s);
-	library_detach(s);
+	library_detach(s, s->is_postcopy);
 	forget_guest(s);
 	session_judge(s);
 	pthread_mutex_unlock(&s->lock);
@@ -270,7 +274,7 @@ destroy_device(int vid)
 		return;
 	pthread_mutex_lock(&s->lock);
 	attach_undo(s);
-	library_detach(s);
+	library_detach(s, s->is_postcopy);
 	s->is_running = false;
 	session_judge(s);
 	pthread_mutex_unlock(&s->lock);

@@ -275,3 +275,25 @@ def test_second_guest_on_a_socket():
         second.kill9()
         wait_until('still up', lambda: net.daemon.port('a')['link'] == 'up')
         net.learn()
+
+
+@pytest.mark.parametrize('kind', ['server', 'library'])
+def test_post_copy_that_was_not_offered(kind):
+    """Memory behind a peer's userfaultfd would block a worker: such a peer is told so, nobody else
+    notices, and the port serves the next guest."""
+    with Net({'a': 'server', 'b': 'server'}) as net:
+        net.learn()
+        d = net.daemon
+        d.ctl('port', 'add', 'x', 'type=vhost-user', f'socket={d.path("x.sock")}',
+              f'datapath={"direct" if kind == "server" else kind}')
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(d.path('x.sock'))
+            # POSTCOPY_ADVISE, version 1, no payload
+            peer.sendall(struct.pack('=III', 28, 1, 0))
+            wait_until('the reason', lambda: 'post-copy' in d.port('x')['reason'])
+            assert d.port('x')['link'] == 'down'
+            frames = [net.frame('a', 'b', n) for n in range(100)]
+            got = net.exchange('a', 'b', frames)
+            net.check_frames([f for _, f in got], frames, 'a to b')
+        wait_until('forgotten', lambda: 'waiting for QEMU' in d.port('x')['reason'])
+        d.ctl('port', 'del', 'x')
