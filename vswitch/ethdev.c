@@ -19,6 +19,7 @@
 
 #include "error.h"
 #include "frame.h"
+#include "log.h"
 #include "mbuf.h"
 #include "port.h"
 #include "stats.h"
@@ -31,6 +32,7 @@ enum {
 	DESCS_FALLBACK = 512,		  /* where the driver suggests nothing */
 	BATCHES_IN_FLIGHT = 4,		  /* of each rx queue, in tx queues of other ports */
 	POOL_SPARE = 512,		  /* mbufs that lcores may keep near themselves */
+	VLAN_ID_MASK = 0xfff,
 };
 
 struct ethdev_txq {
@@ -40,10 +42,17 @@ struct ethdev_txq {
 struct ethdev {
 	uint16_t dpdk_port; /* control: wo before the port is published, then all: ro */
 	uint16_t n_rxq, n_txq;
-	uint32_t n_segs;    /* that a received frame may have */
-	uint32_t burst_max; /* frames of one rx */
-	bool started;
-	struct rte_mempool *pool; /* of the rx queues; workers: rw */
+	uint16_t n_rxd, n_txd;	    /* descriptors of a queue */
+	uint32_t n_segs;	    /* that a received frame may have */
+	uint32_t burst_max;	    /* frames of one rx */
+	_Atomic uint16_t port_vlan; /* control: wo, workers: ro; 0: none */
+	int node;		    /* control; of its memory */
+	uint64_t rss_hf;	    /* control; 0: no RSS */
+	uint64_t rx_offloads;	    /* control; that are on */
+	uint64_t tx_offloads;	    /* the same */
+	struct ethdev_conf conf;    /* control */
+	bool started;		    /* control */
+	struct rte_mempool *pool;   /* of the rx queues; workers: rw */
 	struct ethdev_txq txqs[];
 };
 
@@ -76,12 +85,10 @@ static int
 queues_check(const struct rte_eth_dev_info *info, const struct ethdev_conf *conf,
 	     const char *port_name, struct error *e)
 {
-	uint16_t most = RTE_MIN(info->max_rx_queues, info->max_tx_queues);
-
-	if (conf->n_rxq <= info->max_rx_queues && conf->n_txq <= info->max_tx_queues)
+	if (conf->n_rxq <= info->max_rx_queues && info->max_tx_queues > 0)
 		return 0;
 	return error_set(e, -EINVAL, "port %s: queues: %u are more than the driver %s has: %u",
-			 port_name, RTE_MAX(conf->n_rxq, conf->n_txq), info->driver_name, most);
+			 port_name, conf->n_rxq, info->driver_name, info->max_rx_queues);
 }
 
 static uint16_t
@@ -92,49 +99,86 @@ descs_or(uint16_t wanted, uint16_t suggested)
 	return suggested ? suggested : DESCS_FALLBACK;
 }
 
-/* Tells the driver about queues, MTU and segments. */
+/* Asks for what the driver has of what the port wants. */
+static void
+conf_fill(struct ethdev *dev, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
+{
+	/* copies can be chains, and so can be what is passed on from other devices */
+	conf->txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (dev->conf.filters_vlans)
+		conf->rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+	if (dev->conf.rss && dev->n_rxq > 1)
+		dev->rss_hf = info->flow_type_rss_offloads &
+			      (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+	if (dev->rss_hf) {
+		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf->rx_adv_conf.rss_conf.rss_hf = dev->rss_hf;
+	}
+	if (dev->conf.interrupts) {
+		conf->intr_conf.lsc = !!(*info->dev_flags & RTE_ETH_DEV_INTR_LSC);
+		conf->intr_conf.rmv = !!(*info->dev_flags & RTE_ETH_DEV_INTR_RMV);
+	}
+}
+
+/* Frames of several mbufs are received and sent where the MTU makes them. */
+static int
+segments_check(const struct ethdev *dev, const struct rte_eth_dev_info *info, const char *port_name,
+	       struct error *e)
+{
+	if (dev->n_segs == 1)
+		return 0;
+	if (!(info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER))
+		return error_set(e, -EINVAL,
+				 "port %s: mtu: the driver %s can't receive frames of several "
+				 "mbufs: set an mtu of 1500",
+				 port_name, info->driver_name);
+	if (!(info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS))
+		return error_set(e, -EINVAL,
+				 "port %s: mtu: the driver %s can't send frames of several mbufs: "
+				 "set an mtu of 1500",
+				 port_name, info->driver_name);
+	return 0;
+}
+
+/* Tells the driver about queues, MTU, segments and modes. */
 static int
 device_configure(struct ethdev *dev, const struct rte_eth_dev_info *info, const struct port *port,
 		 struct error *e)
 {
-	struct rte_eth_conf conf = {.rxmode.mtu = port->conf.mtu};
-	int err;
+	struct rte_eth_conf conf = {.rxmode.mtu = port_mtu(port)};
+	int err = segments_check(dev, info, port->conf.name, e);
 
-	/* copies can be chains, and so can be what is passed on from other devices */
-	conf.txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	if (dev->n_segs > 1) {
-		if (!(info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER))
-			return error_set(e, -EINVAL,
-					 "port %s: mtu: the driver %s can't receive frames of "
-					 "several mbufs: set an mtu of 1500",
-					 port->conf.name, info->driver_name);
+	if (err)
+		return err;
+	conf_fill(dev, info, &conf);
+	if (dev->n_segs > 1)
 		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
-	}
+	dev->rx_offloads = conf.rxmode.offloads;
+	dev->tx_offloads = conf.txmode.offloads;
 	err = rte_eth_dev_configure(dev->dpdk_port, dev->n_rxq, dev->n_txq, &conf);
 	if (err)
 		return error_set(e, err, "port %s: the driver %s can't be configured: %s",
 				 port->conf.name, info->driver_name, rte_strerror(-err));
-	err = rte_eth_dev_set_mtu(dev->dpdk_port, port->conf.mtu);
+	err = rte_eth_dev_set_mtu(dev->dpdk_port, port_mtu(port));
 	if (err && err != -ENOTSUP) /* without the call, the MTU of the configuration holds */
 		return error_set(e, err, "port %s: mtu: the driver %s can't set %u: %s",
-				 port->conf.name, info->driver_name, port->conf.mtu,
+				 port->conf.name, info->driver_name, port_mtu(port),
 				 rte_strerror(-err));
 	return 0;
 }
 
 static int
-queues_set_up(struct ethdev *dev, const struct rte_eth_dev_info *info, uint16_t n_rxd,
-	      uint16_t n_txd, const char *port_name, struct error *e)
+queues_set_up(struct ethdev *dev, const struct rte_eth_dev_info *info, const char *port_name,
+	      struct error *e)
 {
-	int node = rte_eth_dev_socket_id(dev->dpdk_port);
+	unsigned int node = (unsigned int)dev->node;
 	int err = 0;
 	uint16_t i;
 
 	for (i = 0; i < dev->n_txq && err == 0; i++)
-		err = rte_eth_tx_queue_setup(dev->dpdk_port, i, n_txd, (unsigned int)node, NULL);
+		err = rte_eth_tx_queue_setup(dev->dpdk_port, i, dev->n_txd, node, NULL);
 	for (i = 0; i < dev->n_rxq && err == 0; i++)
-		err = rte_eth_rx_queue_setup(dev->dpdk_port, i, n_rxd, (unsigned int)node, NULL,
-					     dev->pool);
+		err = rte_eth_rx_queue_setup(dev->dpdk_port, i, dev->n_rxd, node, NULL, dev->pool);
 	if (err)
 		return error_set(
 			e, err,
@@ -148,55 +192,94 @@ queues_set_up(struct ethdev *dev, const struct rte_eth_dev_info *info, uint16_t 
  * Room for the rx descriptors, for the batch being switched, and for what other ports have taken a
  * reference to and not yet sent.
  */
-static struct rte_mempool *
-pool_create(const struct ethdev *dev, uint16_t n_rxd, uint32_t frame_max, struct error *e)
+static int
+pool_create(struct ethdev *dev, uint32_t frame_max, const char *port_name, struct error *e)
 {
 	uint32_t n_segs = frame_max / (RTE_MBUF_DEFAULT_BUF_SIZE - RTE_PKTMBUF_HEADROOM) + 1;
-	uint32_t per_queue = n_rxd + BATCHES_IN_FLIGHT * BATCH_MAX * n_segs;
+	uint32_t n =
+		dev->n_rxq * (dev->n_rxd + BATCHES_IN_FLIGHT * BATCH_MAX * n_segs) + POOL_SPARE;
+	struct error why;
 
-	return mbuf_pool_create("ethdev", dev->n_rxq * per_queue + POOL_SPARE,
-				rte_eth_dev_socket_id(dev->dpdk_port), e);
+	dev->node = rte_eth_dev_socket_id(dev->dpdk_port);
+	dev->pool = mbuf_pool_create("ethdev", n, dev->node, &why);
+	if (!dev->pool && dev->node != SOCKET_ID_ANY) {
+		dev->pool = mbuf_pool_create("ethdev", n, SOCKET_ID_ANY, &why);
+		if (dev->pool)
+			log_warn("port %s: there is no packet memory left on NUMA node %d, where "
+				 "its device is: it gets memory of another node, which is slower: "
+				 "give the port lcores of node %d",
+				 port_name, dev->node, dev->node);
+		dev->node = SOCKET_ID_ANY;
+	}
+	if (!dev->pool)
+		return error_set(e, -ENOMEM, "port %s: %s", port_name, why.text);
+	dev->n_segs = mbuf_n_segs(frame_max, dev->pool);
+	dev->burst_max = mbuf_burst_max(frame_max, dev->pool);
+	return 0;
 }
 
 static int
-device_start(struct ethdev *dev, const struct ethdev_conf *conf, const struct port *port,
-	     struct error *e)
+info_get(const struct ethdev *dev, struct rte_eth_dev_info *info, const char *port_name,
+	 struct error *e)
 {
-	uint32_t frame_max = port_frame_max(port) + TAGS_LEN_MAX;
-	uint16_t n_rxd, n_txd;
-	struct rte_eth_dev_info info;
-	struct error why;
-	int err;
+	int err = rte_eth_dev_info_get(dev->dpdk_port, info);
 
-	err = rte_eth_dev_info_get(dev->dpdk_port, &info);
 	if (err)
 		return error_set(e, err, "port %s: the device tells nothing of itself: %s",
-				 port->conf.name, rte_strerror(-err));
-	err = mtu_check(&info, port->conf.name, port->conf.mtu, e);
-	if (err == 0)
-		err = queues_check(&info, conf, port->conf.name, e);
+				 port_name, rte_strerror(-err));
+	return 0;
+}
+
+/* From a device that was probed or reset to one that runs. */
+static int
+device_start(struct ethdev *dev, const struct rte_eth_dev_info *info, const struct port *port,
+	     struct error *e)
+{
+	int err = device_configure(dev, info, port, e);
+
 	if (err)
 		return err;
-	n_rxd = descs_or(conf->n_rx_desc, info.default_rxportconf.ring_size);
-	n_txd = descs_or(conf->n_tx_desc, info.default_txportconf.ring_size);
-	dev->pool = pool_create(dev, n_rxd, frame_max, &why);
-	if (!dev->pool)
-		return error_set(e, -ENOMEM, "port %s: %s", port->conf.name, why.text);
-	dev->n_segs = mbuf_n_segs(frame_max, dev->pool);
-	dev->burst_max = mbuf_burst_max(frame_max, dev->pool);
-	err = device_configure(dev, &info, port, e);
-	if (err)
-		return err;
-	rte_eth_dev_adjust_nb_rx_tx_desc(dev->dpdk_port, &n_rxd, &n_txd);
-	err = queues_set_up(dev, &info, n_rxd, n_txd, port->conf.name, e);
+	rte_eth_dev_adjust_nb_rx_tx_desc(dev->dpdk_port, &dev->n_rxd, &dev->n_txd);
+	err = queues_set_up(dev, info, port->conf.name, e);
 	if (err)
 		return err;
 	err = rte_eth_dev_start(dev->dpdk_port);
 	if (err)
 		return error_set(e, err, "port %s: the driver %s can't start the device: %s",
-				 port->conf.name, info.driver_name, rte_strerror(-err));
+				 port->conf.name, info->driver_name, rte_strerror(-err));
 	dev->started = true;
 	return 0;
+}
+
+static int
+device_open(struct ethdev *dev, const struct port *port, struct error *e)
+{
+	uint32_t frame_max = port_frame_max(port) + TAGS_LEN_MAX;
+	struct rte_eth_dev_info info;
+	int err;
+
+	err = info_get(dev, &info, port->conf.name, e);
+	if (err == 0)
+		err = mtu_check(&info, port->conf.name, port_mtu(port), e);
+	if (err == 0)
+		err = queues_check(&info, &dev->conf, port->conf.name, e);
+	if (err)
+		return err;
+	dev->n_txq = RTE_MIN(dev->n_txq, info.max_tx_queues);
+	dev->n_rxd = descs_or(dev->conf.n_rx_desc, info.default_rxportconf.ring_size);
+	dev->n_txd = descs_or(dev->conf.n_tx_desc, info.default_txportconf.ring_size);
+	err = pool_create(dev, frame_max, port->conf.name, e);
+	return err ? err : device_start(dev, &info, port, e);
+}
+
+/* Stops the device. Mbufs that it still has go back to the pool when it is closed. */
+static void
+ethdev_free(struct ethdev *dev)
+{
+	if (dev->started)
+		rte_eth_dev_stop(dev->dpdk_port);
+	mbuf_pool_retire(dev->pool);
+	rte_free(dev);
 }
 
 struct ethdev *
@@ -207,19 +290,22 @@ ethdev_open(uint16_t dpdk_port, const struct ethdev_conf *conf, const struct por
 	struct ethdev *dev;
 
 	dev = rte_zmalloc_socket("ethdev", size, 64, rte_eth_dev_socket_id(dpdk_port));
+	if (!dev)
+		dev = rte_zmalloc("ethdev", size, 64);
 	if (!dev) {
 		error_set(e, -ENOMEM, "port %s: no packet memory left: raise switch: memory",
 			  port->conf.name);
 		return NULL;
 	}
 	dev->dpdk_port = dpdk_port;
+	dev->conf = *conf;
 	dev->n_rxq = conf->n_rxq;
 	dev->n_txq = conf->n_txq;
 	for (uint16_t i = 0; i < dev->n_txq; i++)
 		rte_spinlock_init(&dev->txqs[i].lock);
-	if (device_start(dev, conf, port, e) == 0)
+	if (device_open(dev, port, e) == 0)
 		return dev;
-	ethdev_close(dev);
+	ethdev_free(dev);
 	return NULL;
 }
 
@@ -236,16 +322,40 @@ ethdev_close(struct ethdev *dev)
 }
 
 int
+ethdev_restart(struct ethdev *dev, const struct port *port, struct error *e)
+{
+	struct rte_eth_dev_info info;
+	int err = info_get(dev, &info, port->conf.name, e);
+
+	if (err)
+		return err;
+	if (dev->started)
+		rte_eth_dev_stop(dev->dpdk_port);
+	dev->started = false;
+	/* where there is no reset, or it is refused, a new start is what can be done */
+	err = rte_eth_dev_reset(dev->dpdk_port);
+	if (err && err != -ENOTSUP)
+		log_warn("port %s: the driver %s can't reset the device: %s: it is only started "
+			 "anew",
+			 port->conf.name, info.driver_name, rte_strerror(-err));
+	return device_start(dev, &info, port, e);
+}
+
+void
+ethdev_set_port_vlan(struct ethdev *dev, uint16_t vlan)
+{
+	atomic_store_explicit(&dev->port_vlan, vlan, memory_order_relaxed);
+}
+
+int
 ethdev_set_mtu(struct ethdev *dev, const char *port_name, uint16_t mtu, struct error *e)
 {
 	struct rte_eth_dev_info info;
 	int err;
 
-	err = rte_eth_dev_info_get(dev->dpdk_port, &info);
-	if (err)
-		return error_set(e, err, "port %s: mtu: the device tells nothing of itself: %s",
-				 port_name, rte_strerror(-err));
-	err = mtu_check(&info, port_name, mtu, e);
+	err = info_get(dev, &info, port_name, e);
+	if (err == 0)
+		err = mtu_check(&info, port_name, mtu, e);
 	if (err)
 		return err;
 	if (mbuf_n_segs((uint32_t)mtu + RTE_ETHER_HDR_LEN + TAGS_LEN_MAX, dev->pool) > dev->n_segs)
@@ -261,10 +371,20 @@ ethdev_set_mtu(struct ethdev *dev, const char *port_name, uint16_t mtu, struct e
 	return 0;
 }
 
+/* What the PF put in for the port VLAN, and the driver took out again, is not of the frame. */
+static void
+drop_port_vlan(struct rte_mbuf **mbufs, uint16_t n, uint16_t vlan)
+{
+	for (uint16_t i = 0; i < n; i++)
+		if ((mbufs[i]->vlan_tci & VLAN_ID_MASK) == vlan)
+			mbufs[i]->ol_flags &= ~RTE_MBUF_F_RX_VLAN_STRIPPED;
+}
+
 uint32_t
 ethdev_rx(struct ethdev *dev, uint16_t queue, struct batch *batch, struct port_stats *stats)
 {
 	struct rte_mbuf *mbufs[BATCH_MAX];
+	uint16_t vlan = atomic_load_explicit(&dev->port_vlan, memory_order_relaxed);
 	uint16_t max = (uint16_t)dev->burst_max;
 	uint16_t n;
 
@@ -273,6 +393,8 @@ ethdev_rx(struct ethdev *dev, uint16_t queue, struct batch *batch, struct port_s
 		return 0;
 	if (n == VECTOR_BURST && n < max)
 		n += rte_eth_rx_burst(dev->dpdk_port, queue, mbufs + n, max - n);
+	if (unlikely(vlan))
+		drop_port_vlan(mbufs, n, vlan);
 	mbuf_lend(batch, mbufs, n, stats);
 	return batch->n;
 }
@@ -332,6 +454,36 @@ ethdev_tx(struct ethdev *dev, struct batch *batch, uint64_t set, struct worker *
 	return sent;
 }
 
+/* "VLAN_FILTER SCATTER", or "none" */
+static void
+show_offloads(struct report *report, const char *key, uint64_t offloads,
+	      const char *(*name)(uint64_t offload))
+{
+	char text[512] = "none";
+	size_t used = 0;
+
+	for (; offloads && used < sizeof(text); offloads &= offloads - 1)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used ? " " : "",
+					 name(offloads & -offloads));
+	report->text(report, key, text);
+}
+
+static void
+show_modes(const struct ethdev *dev, const struct rte_eth_dev_info *info, struct report *report)
+{
+	report->text(report, "driver", info->driver_name);
+	show_offloads(report, "rx_offloads_of_driver", info->rx_offload_capa,
+		      rte_eth_dev_rx_offload_name);
+	show_offloads(report, "tx_offloads_of_driver", info->tx_offload_capa,
+		      rte_eth_dev_tx_offload_name);
+	show_offloads(report, "rx_offloads", dev->rx_offloads, rte_eth_dev_rx_offload_name);
+	show_offloads(report, "tx_offloads", dev->tx_offloads, rte_eth_dev_tx_offload_name);
+	if (dev->n_rxq > 1)
+		report->text(report, "rss",
+			     dev->rss_hf ? "by IP addresses and ports"
+					 : "none: the device spreads frames as it likes");
+}
+
 void
 ethdev_show(const struct ethdev *dev, struct report *report)
 {
@@ -343,7 +495,7 @@ ethdev_show(const struct ethdev *dev, struct report *report)
 	int node = rte_eth_dev_socket_id(dev->dpdk_port);
 
 	if (rte_eth_dev_info_get(dev->dpdk_port, &info) == 0)
-		report->text(report, "driver", info.driver_name);
+		show_modes(dev, &info, report);
 	if (rte_eth_macaddr_get(dev->dpdk_port, &mac) == 0) {
 		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x",
 			 RTE_ETHER_ADDR_BYTES(&mac));

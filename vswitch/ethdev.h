@@ -8,6 +8,7 @@
 #ifndef VSWITCH_ETHDEV_H
 #define VSWITCH_ETHDEV_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct batch;
@@ -20,12 +21,17 @@ struct worker;
 
 /* What a kind of port wants of its device. */
 struct ethdev_conf {
-	uint16_t n_rxq, n_txq;	       /* each >= 1; a tx queue for each worker needs no lock */
+	uint16_t n_rxq;		       /* >= 1 */
+	uint16_t n_txq;		       /* >= 1, or fewer if the driver has fewer; one for each
+					  worker needs no lock */
 	uint16_t n_rx_desc, n_tx_desc; /* 0: as the driver suggests */
+	bool rss;		       /* spread received frames by their IP addresses and ports */
+	bool filters_vlans;	       /* let only those VLANs in that are asked for */
+	bool interrupts;	       /* link and removal are told by interrupt where it can */
 };
 
 /*
- * Configures, sets up and starts the ethdev (a DPDK port id) with the MTU of port->conf; memory on
+ * Configures, sets up and starts the ethdev (a DPDK port id) with the MTU of the port; memory on
  * the device's NUMA node. NULL with the sentence in e, and the device stopped.
  */
 struct ethdev *ethdev_open(uint16_t dpdk_port, const struct ethdev_conf *conf,
@@ -33,6 +39,19 @@ struct ethdev *ethdev_open(uint16_t dpdk_port, const struct ethdev_conf *conf,
 
 /* Stops and closes the device, which the caller removes from its bus; takes NULL. */
 void ethdev_close(struct ethdev *dev);
+
+/*
+ * No worker may be using the device meanwhile. Stops it and starts it anew, with a reset of the
+ * hardware where the driver has one (then addresses, modes and VLANs are to be set again). 0; or
+ * -errno with the sentence in e and the device stopped: call it again later.
+ */
+int ethdev_restart(struct ethdev *dev, const struct port *port, struct error *e);
+
+/*
+ * A tag with this VLAN which the driver took out is no part of the frame: the PF puts it in and
+ * takes it out (port VLAN). 0: none. Any time.
+ */
+void ethdev_set_port_vlan(struct ethdev *dev, uint16_t vlan);
 
 /* Changes the MTU of a running device; 0, or -errno with the sentence in e. */
 int ethdev_set_mtu(struct ethdev *dev, const char *port_name, uint16_t mtu, struct error *e);
@@ -45,7 +64,7 @@ void ethdev_release(struct batch *batch);
 uint64_t ethdev_tx(struct ethdev *dev, struct batch *batch, uint64_t set, struct worker *worker,
 		   struct port_stats *stats);
 
-/* Driver, queues, MAC, link speed, the driver's own error counters. */
+/* Driver, queues, MAC, link speed, offloads, NUMA node, the driver's own error counters. */
 void ethdev_show(const struct ethdev *dev, struct report *report);
 
 #endif

@@ -168,6 +168,7 @@ learn_new(struct fdb *fdb, uint64_t key, uint16_t port, uint32_t now_s)
 	if (!claim(fdb, key, value_make(port, VALUE_LIVE, now_s)))
 		goto no_slot;
 	remove_duplicates(fdb, key);
+	version_next(fdb);
 	return FDB_NEW;
 
 no_slot:
@@ -190,6 +191,7 @@ move(struct fdb *fdb, struct slot *slot, uint64_t value, uint16_t port, uint32_t
 			return FDB_PORT_FULL;
 		if (slot_swap(slot, &value, value_make(port, VALUE_LIVE, now_s))) {
 			quota_give(&fdb->ports[old_port]);
+			version_next(fdb);
 			return FDB_MOVED;
 		}
 		quota_give(&fdb->ports[port]);
@@ -227,6 +229,21 @@ fdb_learn(struct fdb *fdb, uint64_t key, uint16_t port, uint32_t now_s)
 	return FDB_KNOWN;
 }
 
+enum fdb_learned
+fdb_learn_unless_fresh(struct fdb *fdb, uint64_t key, uint16_t port, uint32_t now_s,
+		       uint32_t fresh_s, uint16_t *holder)
+{
+	uint64_t value;
+	struct slot *slot = slot_find(fdb, key | KEY_STATION, &value);
+
+	if (slot && value_port(value) != port &&
+	    (value & VALUE_STATIC || value_age(value, now_s) < fresh_s)) {
+		*holder = value_port(value);
+		return FDB_HELD;
+	}
+	return fdb_learn(fdb, key, port, now_s);
+}
+
 int
 fdb_add_static(struct fdb *fdb, uint64_t key, uint16_t port, uint32_t now_s)
 {
@@ -244,6 +261,7 @@ fdb_add_static(struct fdb *fdb, uint64_t key, uint16_t port, uint32_t now_s)
 				continue;
 			quota_give(&fdb->ports[old_port]);
 			remove_duplicates(fdb, key);
+			version_next(fdb);
 			return 0;
 		}
 	}
@@ -252,6 +270,7 @@ fdb_add_static(struct fdb *fdb, uint64_t key, uint16_t port, uint32_t now_s)
 	if (!claim(fdb, key, wanted))
 		goto no_slot;
 	remove_duplicates(fdb, key);
+	version_next(fdb);
 	return 0;
 
 no_slot:
@@ -265,6 +284,12 @@ void
 fdb_set_port_limit(struct fdb *fdb, uint16_t port, uint32_t max)
 {
 	atomic_store_explicit(&fdb->ports[port].max, max, memory_order_relaxed);
+}
+
+uint32_t
+fdb_version(const struct fdb *fdb)
+{
+	return atomic_load_explicit(&fdb->version, memory_order_relaxed);
 }
 
 uint32_t

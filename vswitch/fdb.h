@@ -9,7 +9,7 @@
  * reader that matched a key can never read its successor's port. Proof in fdb_slots.h.
  *
  * Threads: fdb_find, fdb_learn and fdb_prefetch by workers that are online (rcu.h), and fdb_count,
- * fdb_max and fdb_port_count by all; everything else by the control thread.
+ * fdb_max, fdb_version and fdb_port_count by all; everything else by the control thread.
  */
 #ifndef VSWITCH_FDB_H
 #define VSWITCH_FDB_H
@@ -36,6 +36,7 @@ enum fdb_learned {
 	FDB_MOVED,     /* was behind another port */
 	FDB_STATIC,    /* a static entry says another port: not changed */
 	FDB_PORT_FULL, /* the port has reached its limit of stations */
+	FDB_HELD,      /* fdb_learn_unless_fresh(): another port heard it just now: not moved */
 	FDB_FULL, /* the table has its most stations, or (1 in some 10^9) both homes are full */
 };
 
@@ -82,6 +83,13 @@ uint16_t fdb_find(const struct fdb *fdb, uint64_t key);
  */
 enum fdb_learned fdb_learn(struct fdb *fdb, uint64_t key, uint16_t port, uint32_t now_s);
 
+/*
+ * As fdb_learn(), but a station that another port heard less than fresh_s ago, or that is static
+ * there, stays where it is: FDB_HELD, and that port in *holder.
+ */
+enum fdb_learned fdb_learn_unless_fresh(struct fdb *fdb, uint64_t key, uint16_t port,
+					uint32_t now_s, uint32_t fresh_s, uint16_t *holder);
+
 /* Most stations that port may have; UINT32_MAX is no limit. Lowering it removes nothing. */
 void fdb_set_port_limit(struct fdb *fdb, uint16_t port, uint32_t max);
 
@@ -104,6 +112,9 @@ uint32_t fdb_flush(struct fdb *fdb, uint16_t port, bool with_static);
  * period if there was anything to do.
  */
 uint32_t fdb_age(struct fdb *fdb, uint32_t now_s, uint32_t ageing_s, uint32_t part, uint32_t parts);
+
+/* Changes (and wraps) whenever a station comes, moves to another port, or goes. */
+uint32_t fdb_version(const struct fdb *fdb);
 
 uint32_t fdb_count(const struct fdb *fdb); /* stations in the table */
 uint32_t fdb_max(const struct fdb *fdb);   /* as given to fdb_create */

@@ -83,6 +83,7 @@ struct fdb {
 
 	/* apart: what is above is read for every frame */
 	alignas(64) struct quota all;
+	_Atomic uint32_t version; /* workers, control: rw, with all.n and at each move */
 	alignas(64) struct quota ports[FDB_PORTS_MAX];
 };
 
@@ -149,6 +150,12 @@ quota_give(struct quota *q)
 	atomic_fetch_sub_explicit(&q->n, 1, memory_order_relaxed);
 }
 
+static inline void
+version_next(struct fdb *fdb)
+{
+	atomic_fetch_add_explicit(&fdb->version, 1, memory_order_relaxed);
+}
+
 /* Swaps the value of a slot that was seen with *value; tells in *value what is there otherwise. */
 static inline bool
 slot_swap(struct slot *slot, uint64_t *value, uint64_t to)
@@ -167,6 +174,7 @@ slot_kill(struct fdb *fdb, struct slot *slot, uint64_t *value)
 		return false;
 	quota_give(&fdb->ports[port]);
 	quota_give(&fdb->all);
+	version_next(fdb);
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #include "fdb.h"
 #include "frame.h"
 #include "port.h"
+#include "snoop.h"
 #include "stats.h"
 #include "switch.h"
 #include "worker.h"
@@ -19,6 +20,7 @@
 enum {
 	MAC_LEN = 6,
 	FLOOD = FDB_NO_PORT,	   /* "port" of a frame that goes to all others */
+	ECHO_FRESH_S = 2,	   /* a frame that comes back does so at once */
 	PREFETCH_STATIONS = 16384, /* a smaller table stays in the cache by itself */
 };
 
@@ -104,22 +106,53 @@ report_full(struct worker *w, const struct port *in, enum fdb_learned learned, u
 	hint_post(HINT_FDB_FULL, in->id, learned);
 }
 
-static void
-learn(struct worker *w, const struct way *way, uint64_t good, const struct port *in)
+/*
+ * A frame of station key came in from the wire. Some NICs give a VF its own broadcasts back: the
+ * station that another port heard just now stays there, unless that port is down, as it is when a
+ * guest has moved away. *echo: the frame is one that we sent. So it is between uplinks, too: two
+ * that give broadcasts back would else pass each to the other for ever.
+ */
+static enum fdb_learned
+learn_from_wire(struct worker *w, const struct port_table *table, uint64_t key,
+		const struct port *in, uint32_t now_s, bool *echo)
+{
+	const struct port *holder;
+	enum fdb_learned learned;
+	uint16_t id;
+
+	learned = fdb_learn_unless_fresh(w->sw->fdb, key, in->id, now_s, ECHO_FRESH_S, &id);
+	if (likely(learned != FDB_HELD))
+		return learned;
+	holder = table->by_id[id];
+	*echo = holder && port_is_up(holder);
+	return *echo ? learned : fdb_learn(w->sw->fdb, key, in->id, now_s);
+}
+
+/* Returns the frames of good that did not come back to us. */
+static uint64_t
+learn(struct worker *w, const struct port_table *table, const struct way *way, uint64_t good,
+      const struct port *in, struct port_stats *stats)
 {
 	uint32_t now_s = atomic_load_explicit(&w->sw->now_s, memory_order_relaxed);
-	uint64_t last = 0;
+	bool is_uplink = in->ops->is_uplink, is_echo = false;
+	uint64_t last = 0, echoes = 0;
 
 	set_foreach (i, good) {
 		enum fdb_learned learned;
 
-		if (way->src[i] == last)
-			continue;
-		last = way->src[i];
-		learned = fdb_learn(w->sw->fdb, last, in->id, now_s);
-		if (unlikely(learned == FDB_FULL || learned == FDB_PORT_FULL))
-			report_full(w, in, learned, now_s);
+		if (way->src[i] != last) {
+			last = way->src[i];
+			is_echo = false;
+			learned = is_uplink ? learn_from_wire(w, table, last, in, now_s, &is_echo)
+					    : fdb_learn(w->sw->fdb, last, in->id, now_s);
+			if (unlikely(learned == FDB_FULL || learned == FDB_PORT_FULL))
+				report_full(w, in, learned, now_s);
+		}
+		echoes |= (uint64_t)is_echo << i;
 	}
+	if (unlikely(echoes))
+		stats_drop(stats, DROP_RX_REFLECTED, set_count(echoes));
+	return good & ~echoes;
 }
 
 static void
@@ -274,9 +307,11 @@ forward_batch(struct worker *w, struct port *in)
 			fdb_prefetch(w->sw->fdb, way.dst[i]);
 		}
 	}
-	learn(w, &way, good, in);
+	good = learn(w, table, &way, good, in, stats);
 	look_up(w->sw, &way, b, good);
 	good = check_ways(&way, table, in, good, stats, &any_flood);
+	if (any_flood)
+		snoop_batch(w, in, frames_to(&way, good, FLOOD));
 	if (unlikely(way.tagged))
 		set_foreach (i, way.tagged)
 			frame_tag(&b->frames[i]);

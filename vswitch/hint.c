@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* hint.c: the ring of hints, an rte_ring of 8-byte elements, see hint.h. */
+/* hint.c: the ring of hints, an rte_ring of 16-byte elements, see hint.h. */
 #include "hint.h"
 
 #include <errno.h>
@@ -39,14 +39,38 @@ hint_fini(void)
 }
 
 void
+hint_count_lost(void)
+{
+	atomic_fetch_add_explicit(&n_lost, 1, memory_order_relaxed);
+}
+
+static void
+post(struct hint *hint)
+{
+	if (rte_ring_enqueue_elem(ring, hint, sizeof(*hint)) != 0)
+		hint_count_lost();
+}
+
+void
 hint_post(enum hint_type type, uint16_t port, uint32_t arg)
 {
 	struct hint hint = {.type = (uint16_t)type, .port = port, .arg = arg};
 
+	if (ring)
+		post(&hint);
+}
+
+void
+hint_post_key(enum hint_type type, uint16_t port, uint32_t arg, uint64_t key)
+{
+	struct hint hint = {.type = (uint16_t)type, .port = port, .arg = arg, .key = key};
+
 	if (!ring)
 		return;
-	if (rte_ring_enqueue_elem(ring, &hint, sizeof(hint)) != 0)
-		atomic_fetch_add_explicit(&n_lost, 1, memory_order_relaxed);
+	if (rte_ring_count(ring) < HINTS_MAX / 2)
+		post(&hint);
+	else
+		hint_count_lost();
 }
 
 uint64_t

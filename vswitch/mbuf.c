@@ -234,16 +234,42 @@ mbuf_pool_retire(struct rte_mempool *pool)
 	reap_pools();
 }
 
+uint32_t
+mbuf_pools_retired(void)
+{
+	uint32_t n = 0;
+
+	reap_pools();
+	for (const struct retired_pool *r = retired_pools; r; r = r->next)
+		n++;
+	return n;
+}
+
 /*
- * As rte_pktmbuf_pool_create(), but where addresses of devices are virtual ones an mbuf may lie
- * across pages: else each takes a whole page where there are no hugepages.
+ * rte_pktmbuf_init() takes the address for devices from the object's header, which has none where
+ * the pool was told that objects may lie across pages.
+ */
+static void
+init_mbuf(struct rte_mempool *pool, void *arg, void *mbuf, unsigned int i)
+{
+	struct rte_mempool_objhdr *header = RTE_PTR_SUB(mbuf, sizeof(*header));
+
+	if (rte_eal_iova_mode() == RTE_IOVA_VA)
+		header->iova = (uintptr_t)mbuf;
+	rte_pktmbuf_init(pool, arg, mbuf, i);
+}
+
+/*
+ * As rte_pktmbuf_pool_create(), but where there are no hugepages, and addresses for devices are
+ * virtual ones, an mbuf may lie across pages: else each would take a whole one.
  */
 static struct rte_mempool *
 create_pool(const char *name, uint32_t n, int node)
 {
 	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size =
 							   RTE_MBUF_DEFAULT_BUF_SIZE};
-	unsigned flags = rte_eal_iova_mode() == RTE_IOVA_VA ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0;
+	bool is_split = rte_eal_iova_mode() == RTE_IOVA_VA && !rte_eal_has_hugepages();
+	unsigned flags = is_split ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0;
 	uint32_t cache = RTE_MIN(n / CACHE_PARTS, (uint32_t)CACHE_MAX);
 	struct rte_mempool *pool;
 	int err;
@@ -258,7 +284,7 @@ create_pool(const char *name, uint32_t n, int node)
 	err = rte_mempool_populate_default(pool);
 	if (err < 0)
 		goto fail;
-	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	rte_mempool_obj_iter(pool, init_mbuf, NULL);
 	return pool;
 
 fail:

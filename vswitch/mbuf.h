@@ -49,8 +49,11 @@ struct rte_mempool *mbuf_pool_create(const char *use, uint32_t n, int node, stru
 
 /*
  * Frees a pool (NULL: none) as soon as its last mbuf is back: some may still be in the tx queue of
- * another port. Looked at whenever a pool comes or goes.
+ * another port. Looked at whenever a pool comes or goes, and by mbuf_pools_retired().
  */
 void mbuf_pool_retire(struct rte_mempool *pool);
+
+/* How many retired pools are not free yet, because mbufs of them are still somewhere. Control. */
+uint32_t mbuf_pools_retired(void);
 
 #endif

@@ -25,7 +25,8 @@ struct port_reason {
 };
 
 struct port *
-port_create(const struct port_ops *ops, uint16_t id, const struct port_conf *conf, struct error *e)
+port_create(struct vswitch *sw, const struct port_ops *ops, uint16_t id,
+	    const struct port_conf *conf, struct error *e)
 {
 	struct port *port = calloc(1, sizeof(*port));
 
@@ -36,6 +37,7 @@ port_create(const struct port_ops *ops, uint16_t id, const struct port_conf *con
 		goto fail;
 	pthread_mutex_init(&port->reason->lock, NULL);
 	port->reason->limit = (struct log_limit){.burst = LOG_BURST, .interval_s = LOG_INTERVAL_S};
+	port->sw = sw;
 	port->ops = ops;
 	port->id = id;
 	port->conf = *conf;

@@ -22,6 +22,7 @@
 struct batch;
 struct error;
 struct port;
+struct vswitch;
 struct worker;
 
 enum {
@@ -34,8 +35,49 @@ enum {
 	PORT_MTU_MAX = 65535,
 	PORT_MTU_DEFAULT = 1500,
 	PORT_MACS_UNLIMITED = UINT32_MAX - 1,
-	UNIX_PATH_MAX = 107, /* bytes of a UNIX socket's path, without the final 0 (unix(7)) */
+	UNIX_PATH_MAX = 107,	/* bytes of a UNIX socket's path, without the final 0 (unix(7)) */
+	PORT_DEVARGS_MAX = 256, /* bytes, with the final 0 */
+	PORT_PCI_MAX = 16,	/* bytes of a PCI address as 0000:01:10.0, with the final 0 */
+	PORT_VLANS_MAX = 64,	/* VLANs that an uplink always lets in */
 	REASON_MAX = 256,
+};
+
+/* Which frames an uplink's device is asked to receive. */
+enum port_filter {
+	PORT_FILTER_AUTO,	 /* as the driver and the PF's trust allow */
+	PORT_FILTER_PROMISCUOUS, /* all */
+	PORT_FILTER_MAC_LIST,	 /* for the stations behind the other ports */
+	PORT_FILTER_OWN,	 /* for the device's own address, broadcast and groups */
+};
+
+/* What the config wants of a setting of the PF's. */
+enum port_wish {
+	PORT_WISH_NONE, /* as it is */
+	PORT_WISH_OFF,
+	PORT_WISH_ON,
+};
+
+/* Link of a VF, as its PF shows it to it (IFLA_VF_LINK_STATE). */
+enum port_link_state {
+	PORT_LINK_STATE_NONE, /* as it is */
+	PORT_LINK_STATE_AUTO,
+	PORT_LINK_STATE_ENABLE,
+	PORT_LINK_STATE_DISABLE,
+};
+
+enum {
+	PORT_VLAN_NONE = -1, /* as it is */
+	PORT_RATE_NONE = -1, /* as it is */
+};
+
+/* What the config wants of a VF through its PF. */
+struct port_vf_wish {
+	bool has_mac;
+	struct ether_addr mac;
+	int32_t vlan; /* 0..4094, 0: no port VLAN; or PORT_VLAN_NONE */
+	enum port_wish trust, spoofcheck;
+	enum port_link_state link_state;
+	int64_t min_rate, max_rate; /* Mbit/s, 0: no limit; or PORT_RATE_NONE */
 };
 
 /* One prefix of an interface. */
@@ -74,6 +116,26 @@ struct port_conf {
 		uint16_t n_addresses;
 		struct port_address addresses[PORT_ADDRESSES_MAX];
 	} tap;
+
+	/* of both kinds of uplink, vf and ethdev */
+	struct {
+		enum port_filter filter;
+		uint16_t n_vlans;
+		uint16_t vlans[PORT_VLANS_MAX]; /* 1..4094, let in beside those that are in use */
+	} uplink;
+
+	/* either pf and vf, or pci */
+	struct {
+		char pf[PORT_PCI_MAX]; /* interface or PCI address of the PF, or empty */
+		uint16_t vf;	       /* number of the VF, from 0 */
+		uint16_t num_vfs;      /* VFs that the PF is to have; 0: as it is */
+		char pci[PORT_PCI_MAX];
+		struct port_vf_wish wish;
+	} vf;
+
+	struct {
+		char devargs[PORT_DEVARGS_MAX]; /* as rte_dev_probe() takes it */
+	} ethdev;
 };
 
 /* Receives a port's details for `port show`; values are copied. */
@@ -86,6 +148,12 @@ struct report {
 struct port_ops {
 	const char *type; /* as the config spells it: "vhost-user", "tap" */
 	const char *peer; /* what is at the other end, for messages: "guest", "host" */
+
+	/*
+	 * The wire is behind it, which may give our own frames back: what comes in with the address
+	 * of a station that another port just heard is dropped, and moves nobody.
+	 */
+	bool is_uplink;
 
 	/*
 	 * Control. Can this configuration work here at all? Looks, changes nothing.
@@ -134,10 +202,20 @@ struct port_ops {
 
 	/* Control, at a HINT_PORT: says what a worker saw and can't say itself; may be NULL. */
 	void (*attend)(struct port *port);
+
+	/* Control, every SWITCH_TICK_MS; may be NULL. */
+	void (*tick)(struct port *port);
+
+	/*
+	 * Control. Stops the device and starts it anew, with all its settings. 0, or -errno with
+	 * the sentence in e. NULL: there is nothing to restart.
+	 */
+	int (*restart)(struct port *port, struct error *e);
 };
 
 struct port {
 	const struct port_ops *ops;
+	struct vswitch *sw; /* control; the switch that it is a port of */
 	uint16_t id;
 	struct port_conf conf;	 /* control: wo before the port is published, then ro for all */
 	_Atomic uint16_t mtu;	 /* control: wo, others: ro; conf.mtu until it is changed */
@@ -181,8 +259,8 @@ port_frame_max(const struct port *port)
 
 /* port.c, for switch.c: allocates a port of that kind with its conf; NULL and e if out of memory.
  */
-struct port *port_create(const struct port_ops *ops, uint16_t id, const struct port_conf *conf,
-			 struct error *e);
+struct port *port_create(struct vswitch *sw, const struct port_ops *ops, uint16_t id,
+			 const struct port_conf *conf, struct error *e);
 void port_free(struct port *port); /* takes NULL */
 
 #endif

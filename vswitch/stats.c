@@ -17,6 +17,8 @@ const struct drop_info drop_infos[DROP_REASONS] = {
 				"does not forward"},
 	[DROP_RX_SAME_PORT] = {"rx-same-port",
 			       "the destination is behind the port where the frame came in"},
+	[DROP_RX_REFLECTED] = {"rx-reflected",
+			       "one of our own frames, which the NIC gave back: harmless"},
 	[DROP_RX_NO_PORT] = {"rx-no-port", "there is no other port that is up"},
 	[DROP_TX_DOWN] = {"tx-down", "nobody is connected to the port"},
 	[DROP_TX_NO_ROOM] =

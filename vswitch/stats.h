@@ -21,6 +21,7 @@ enum drop_reason {
 	DROP_RX_BAD_SOURCE, /* source address is a group's or all zeroes */
 	DROP_RX_LINK_LOCAL, /* 01:80:c2:00:00:0x, which a bridge keeps (IEEE 802.1Q §8.6.3) */
 	DROP_RX_SAME_PORT,  /* the destination is behind the port where the frame came in */
+	DROP_RX_REFLECTED,  /* our own frame, which the uplink gave back */
 	DROP_RX_NO_PORT,    /* nobody to flood to */
 	/* counted, per copy, on the port where the frame was to go out */
 	DROP_TX_DOWN,	   /* no guest is connected, its queue is off, or the link is down */

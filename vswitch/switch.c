@@ -14,9 +14,11 @@
 #include <rte_random.h>
 
 #include "error.h"
+#include "groups.h"
 #include "hint.h"
 #include "log.h"
 #include "rcu.h"
+#include "snoop.h"
 #include "stats.h"
 
 enum {
@@ -79,6 +81,11 @@ switch_create(const struct switch_conf *conf, const struct port_ops *const *kind
 	sw->kinds = kinds;
 	sw->started_ns = now_ns();
 	atomic_init(&sw->table, &no_ports);
+	sw->groups = groups_create((uint32_t)rte_rand());
+	if (!sw->groups) {
+		error_set(e, -ENOMEM, "switch: out of memory for multicast groups");
+		goto fail;
+	}
 	for (uint32_t i = 0; i < conf->n_workers; i++) {
 		sw->workers[i] =
 			worker_create(sw, i, conf->workers[i], conf->n_mbufs, conf->idle_max_us, e);
@@ -115,6 +122,7 @@ switch_destroy(struct vswitch *sw)
 	if (current_table(sw) != &no_ports)
 		free((void *)(uintptr_t)current_table(sw));
 	rte_free(sw->fdb_mem);
+	groups_destroy(sw->groups);
 	free(sw);
 }
 
@@ -331,7 +339,7 @@ switch_port_add(struct vswitch *sw, const struct port_conf *conf, struct error *
 	err = switch_port_check(sw, conf, e);
 	if (err)
 		return err;
-	port = port_create(find_kind(sw, conf->type), (uint16_t)id, conf, e);
+	port = port_create(sw, find_kind(sw, conf->type), (uint16_t)id, conf, e);
 	if (!port)
 		return -ENOMEM;
 	assign_workers(sw, port);
@@ -372,6 +380,7 @@ switch_port_del(struct vswitch *sw, const char *name, struct error *e)
 	}
 	/* nobody learns on it any more: what is forgotten now stays forgotten */
 	fdb_flush(sw->fdb, port->id, true);
+	groups_forget_port(sw->groups, port->id);
 	log_info("port %s: deleted", port->conf.name);
 	port->ops->close(port);
 	port_free(port);
@@ -406,17 +415,43 @@ switch_port_counts(struct vswitch *sw, const struct port *port, struct port_coun
 	stats_subtract(counts, &port->base);
 }
 
+/* A guest that comes up again says anew what it has joined; what is behind an uplink does not. */
 static void
-handle_hint(const struct hint *hint, void *arg)
+handle_port(struct vswitch *sw, struct port *port)
+{
+	if (port->ops->attend)
+		port->ops->attend(port);
+	if (!port->ops->is_uplink && !port_is_up(port))
+		groups_forget_port(sw->groups, port->id);
+}
+
+static void
+handle_group(struct vswitch *sw, const struct port *port, const struct hint *hint)
+{
+	uint32_t now_s = atomic_load_explicit(&sw->now_s, memory_order_relaxed);
+	uint32_t alias = snoop_arg_alias(hint->arg);
+	bool is_only = !port->ops->is_uplink && fdb_port_count(sw->fdb, port->id) <= 1;
+
+	switch (snoop_arg_message(hint->arg)) {
+	case SNOOP_JOIN:
+		groups_join(sw->groups, hint->key, alias, port->id, now_s);
+		break;
+	case SNOOP_LEAVE:
+		groups_leave(sw->groups, hint->key, alias, port->id, is_only, now_s);
+		break;
+	case SNOOP_QUERY:
+		groups_query(sw->groups, hint->key, now_s);
+		break;
+	}
+}
+
+static void
+handle_fdb_full(const struct vswitch *sw, const struct port *port, const struct hint *hint)
 {
 	static struct log_limit limit = {.burst = 5, .interval_s = 60};
-	struct vswitch *sw = arg;
-	struct port *port = current_table(sw)->by_id[hint->port];
 	uint32_t suppressed;
 
-	if (hint->type == HINT_PORT && port && port->ops->attend)
-		port->ops->attend(port);
-	if (hint->type != HINT_FDB_FULL || !port || !log_allowed(&limit, &suppressed))
+	if (!log_allowed(&limit, &suppressed))
 		return;
 	if (hint->arg == FDB_PORT_FULL)
 		log_warn("port %s: a station was not learned: %u stations are the port's limit "
@@ -428,6 +463,38 @@ handle_hint(const struct hint *hint, void *arg)
 			 port->conf.name, fdb_count(sw->fdb), fdb_max(sw->fdb));
 }
 
+static void
+handle_hint(const struct hint *hint, void *arg)
+{
+	struct vswitch *sw = arg;
+	struct port *port = current_table(sw)->by_id[hint->port];
+
+	if (!port)
+		return;
+	switch (hint->type) {
+	case HINT_PORT:
+		handle_port(sw, port);
+		break;
+	case HINT_FDB_FULL:
+		handle_fdb_full(sw, port, hint);
+		break;
+	case HINT_GROUP:
+		handle_group(sw, port, hint);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool
+tick_port(struct port *port, void *arg)
+{
+	(void)arg;
+	if (port->ops->tick)
+		port->ops->tick(port);
+	return true;
+}
+
 void
 switch_tick(struct vswitch *sw)
 {
@@ -437,4 +504,7 @@ switch_tick(struct vswitch *sw)
 	fdb_age(sw->fdb, now_s, sw->conf.fdb_ageing_s, sw->age_part, AGE_PARTS);
 	sw->age_part = (sw->age_part + 1) % AGE_PARTS;
 	sw->n_hints_lost += hint_drain(handle_hint, sw);
+	if (sw->age_part == 0)
+		groups_age(sw->groups, now_s);
+	switch_port_walk(sw, tick_port, NULL);
 }

@@ -17,6 +17,7 @@
 #include "worker.h"
 
 struct error;
+struct groups;
 
 /* What the config says of the switch itself, checked. */
 struct switch_conf {
@@ -41,6 +42,7 @@ struct vswitch {
 	const struct port_ops *const *kinds;	  /* NULL-terminated; all: ro */
 	struct fdb *fdb;			  /* see fdb.h */
 	void *fdb_mem;				  /* control */
+	struct groups *groups;			  /* control; see groups.h */
 	_Atomic(const struct port_table *) table; /* control: wo, workers: ro */
 	_Atomic uint32_t now_s; /* control: wo, workers: ro; seconds since the start */
 	uint64_t started_ns;	/* control; CLOCK_MONOTONIC */

@@ -70,6 +70,10 @@ struct worker {
 	uint32_t full_s;		  /* second of the last HINT_FDB_FULL */
 
 	struct port_stats *stats; /* [PORTS_MAX]; worker: rw, others: ro */
+
+	/* worker only, snoop.c */
+	uint32_t heard_s;	     /* the second that n_heard is of */
+	uint16_t n_heard[PORTS_MAX]; /* HINT_GROUPs posted for each port */
 };
 
 static inline struct port_stats *

@@ -42,10 +42,33 @@ fake_show(struct port *port, struct report *report)
 	report->flag(report, "carrier", true);
 }
 
+static int
+fake_restart(struct port *port, struct error *e)
+{
+	journal("restart", port->conf.name);
+	if (fake.fail_restart)
+		return error_set(e, -EIO, "port %s: restart: refused", port->conf.name);
+	return 0;
+}
+
 const struct port_ops fake_vhost = {.type = "vhost-user", .peer = "guest"};
 const struct port_ops fake_tap = {
 	.type = "tap", .peer = "host", .set_mtu = fake_set_mtu, .show = fake_show};
-const struct port_ops *const fake_kinds[] = {&fake_vhost, &fake_tap, NULL};
+const struct port_ops fake_vf = {
+	.type = "vf", .peer = "wire", .is_uplink = true, .restart = fake_restart};
+const struct port_ops fake_ethdev = {
+	.type = "ethdev", .peer = "wire", .is_uplink = true, .restart = fake_restart};
+const struct port_ops *const fake_kinds[] = {&fake_vhost, &fake_tap, &fake_vf, &fake_ethdev, NULL};
+
+static const struct port_ops *
+find_kind(const char *type)
+{
+	uint32_t i = 0;
+
+	while (strcmp(fake_kinds[i]->type, type) != 0)
+		i++;
+	return fake_kinds[i];
+}
 
 static void
 synchronize(void)
@@ -114,7 +137,7 @@ switch_port_add(struct vswitch *sw, const struct port_conf *conf, struct error *
 		return error_set(e, -EBUSY, "port %s: open: refused", conf->name);
 	while (id < fake.n && fake.ports[id]->id == id)
 		id++;
-	port = port_create(strcmp(conf->type, "tap") == 0 ? &fake_tap : &fake_vhost, id, conf, e);
+	port = port_create(sw, find_kind(conf->type), id, conf, e);
 	if (!port)
 		return -ENOMEM;
 	atomic_store(&port->link_up, port->ops == &fake_tap);

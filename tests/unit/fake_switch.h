@@ -21,10 +21,12 @@ struct fake {
 	const char *fail_open;
 	bool fail_reconfigure;
 	bool fail_mtu;
+	bool fail_restart;
 };
 
 extern struct fake fake;
 extern const struct port_ops fake_vhost, fake_tap; /* only the latter has set_mtu */
+extern const struct port_ops fake_vf, fake_ethdev; /* these have restart */
 extern const struct port_ops *const fake_kinds[];
 
 void fake_init(void); /* an empty switch with an fdb of 64 stations and one worker, CPU 1 */

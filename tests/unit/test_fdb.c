@@ -501,6 +501,50 @@ stop_at_third(const struct fdb_entry *entry, void *arg)
 	return ++*n < 3;
 }
 
+/* What another port heard just now, or has for ever, is not moved by who may only see an echo. */
+static void
+fresh_stations_are_held(void **state)
+{
+	struct fdb *fdb = make(64, 1);
+	uint16_t holder = 0;
+
+	(void)state;
+	assert_int_equal(fdb_learn_unless_fresh(fdb, 7, 1, 100, 2, &holder), FDB_NEW);
+	assert_int_equal(fdb_learn_unless_fresh(fdb, 7, 1, 100, 2, &holder), FDB_KNOWN);
+	assert_int_equal(fdb_learn_unless_fresh(fdb, 7, 2, 101, 2, &holder), FDB_HELD);
+	assert_int_equal(holder, 1);
+	assert_int_equal(fdb_find(fdb, 7), 1);
+	assert_int_equal(fdb_learn_unless_fresh(fdb, 7, 2, 102, 2, &holder), FDB_MOVED);
+	assert_int_equal(fdb_find(fdb, 7), 2);
+	assert_int_equal(fdb_add_static(fdb, 8, 3, 100), 0);
+	assert_int_equal(fdb_learn_unless_fresh(fdb, 8, 2, 900, 2, &holder), FDB_HELD);
+	assert_int_equal(holder, 3);
+	free(fdb);
+}
+
+static void
+version_tells_of_each_change(void **state)
+{
+	struct fdb *fdb = make(64, 1);
+	uint32_t version = fdb_version(fdb);
+
+	(void)state;
+	fdb_learn(fdb, 7, 1, 100);
+	assert_int_not_equal(fdb_version(fdb), version);
+	version = fdb_version(fdb);
+	fdb_learn(fdb, 7, 1, 105);
+	assert_int_equal(fdb_version(fdb), version); /* only seen again */
+	fdb_learn(fdb, 7, 2, 105);
+	assert_int_not_equal(fdb_version(fdb), version);
+	version = fdb_version(fdb);
+	assert_int_equal(fdb_add_static(fdb, 7, 2, 105), 0);
+	assert_int_not_equal(fdb_version(fdb), version);
+	version = fdb_version(fdb);
+	assert_int_equal(fdb_remove(fdb, 7), 0);
+	assert_int_not_equal(fdb_version(fdb), version);
+	free(fdb);
+}
+
 static void
 walk_stops_when_told(void **state)
 {
@@ -547,6 +591,8 @@ main(void)
 		cmocka_unit_test(ages_after_its_time),
 		cmocka_unit_test(refreshes_once_a_second),
 		cmocka_unit_test(ports_keep_their_limits),
+		cmocka_unit_test(fresh_stations_are_held),
+		cmocka_unit_test(version_tells_of_each_change),
 		cmocka_unit_test(walk_stops_when_told),
 		cmocka_unit_test(prefetch_changes_nothing),
 	};

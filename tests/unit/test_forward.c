@@ -9,10 +9,13 @@
 
 #include <cmocka.h>
 
+#include "fake_hint.h"
 #include "fdb.h"
 #include "forward.h"
 #include "frame.h"
 #include "port.h"
+#include "snoop.h"
+#include "snoop_packet.h"
 #include "switch.h"
 #include "worker.h"
 
@@ -353,6 +356,110 @@ test_a_full_receiver_harms_no_other(void **state)
 	assert_int_equal(stats_read(&world->worker.stats[2].tx_frames), 0);
 }
 
+/* A report among other frames, tagged, is heard in its VLAN and leaves as it came. */
+static void
+test_reports_are_heard_and_flooded(void **state)
+{
+	static struct message report;
+	static struct packet packet;
+	struct frame *f;
+
+	(void)state;
+	fake_hints_forget();
+	message_make(&report, 0x16, "239.1.2.3");
+	packet_make(&packet, "239.1.2.3", &report);
+	send_one(1, 0xff, 2, 5);
+	start(0);
+	add_frame(0xff, 1, -1, 60);
+	add_frame(2, 1, 5, 60);
+	add_frame(0, 1, 5, packet.len + 4);
+	f = &world->worker.batch->frames[2];
+	memcpy(f->head, packet.bytes, 6);
+	memcpy(f->head + 16, packet.bytes + 12, packet.len - 12);
+	add_frame(3, 1, -1, 60);
+	go(0);
+	assert_sets(0, 15, 13, 13);
+	assert_memory_equal(world->taken[2].head[2], packet.bytes, 6);
+	assert_memory_equal(world->taken[2].head[2] + 12, "\x81\x00\x00\x05", 4);
+	assert_int_equal(fake_hints.n, 1);
+	assert_int_equal(fake_hints.hints[0].type, HINT_GROUP);
+	assert_int_equal(fake_hints.hints[0].port, 0);
+	assert_int_equal(snoop_arg_message(fake_hints.hints[0].arg), SNOOP_JOIN);
+	assert_int_equal(fake_hints.hints[0].key, 0x000501005e010203);
+}
+
+static const struct port_ops uplink_ops = {.type = "wire", .is_uplink = true, .tx = take};
+
+/* Some NICs give a VF its own broadcasts back. */
+static void
+test_an_echo_moves_nobody(void **state)
+{
+	(void)state;
+	world->ports[3].ops = &uplink_ops;
+	send_one(0, 0xff, 1, -1);
+	start(3);
+	add_frame(0xff, 1, -1, 60); /* the echo */
+	add_frame(0xff, 1, -1, 60);
+	add_frame(0xff, 9, -1, 60); /* somebody else */
+	go(3);
+	assert_sets(4, 4, 4, 0);
+	assert_int_equal(drops(3, DROP_RX_REFLECTED), 2);
+	send_one(3, 1, 9, -1);
+	assert_sets(1, 0, 0, 0);
+}
+
+static void
+test_who_moved_to_the_wire_is_learned_there(void **state)
+{
+	(void)state;
+	world->ports[3].ops = &uplink_ops;
+	send_one(0, 0xff, 1, -1);
+	send_one(2, 0xff, 2, -1);
+	/* the guest is gone: at once */
+	atomic_store(&world->ports[0].link_up, false);
+	send_one(3, 0xff, 1, -1);
+	assert_sets(0, 1, 1, 0);
+	send_one(1, 1, 5, -1);
+	assert_sets(0, 0, 0, 1);
+	/* its port is up, but it was not heard there for a while */
+	atomic_store(&world->sw.now_s, 2);
+	send_one(3, 0xff, 2, -1);
+	assert_sets(0, 1, 1, 0);
+	assert_int_equal(drops(3, DROP_RX_REFLECTED), 0);
+}
+
+/* A broadcast from one wire to another that both give back would go round for ever. */
+static void
+test_an_echo_of_another_wire_is_dropped(void **state)
+{
+	(void)state;
+	world->ports[2].ops = world->ports[3].ops = &uplink_ops;
+	send_one(3, 0xff, 1, -1);
+	assert_sets(1, 1, 1, 0);
+	send_one(2, 0xff, 1, -1);
+	assert_sets(0, 0, 0, 0);
+	assert_int_equal(drops(2, DROP_RX_REFLECTED), 1);
+	send_one(0, 1, 5, -1);
+	assert_sets(0, 0, 0, 1);
+	/* who really moved there is learned there */
+	atomic_store(&world->sw.now_s, 2);
+	send_one(2, 0xff, 1, -1);
+	send_one(0, 1, 5, -1);
+	assert_sets(0, 0, 1, 0);
+}
+
+static void
+test_from_the_wire_to_a_guest_is_at_once(void **state)
+{
+	(void)state;
+	world->ports[3].ops = &uplink_ops;
+	send_one(3, 0xff, 1, -1);
+	send_one(0, 0xff, 1, -1);
+	send_one(1, 1, 5, -1);
+	assert_sets(1, 0, 0, 0);
+	assert_int_equal(drops(3, DROP_RX_REFLECTED), 0);
+}
+
 static void
 test_a_port_just_deleted_is_unknown(void **state)
 {
@@ -415,6 +522,15 @@ main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_ports_that_are_down, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_full_receiver_harms_no_other, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_reports_are_heard_and_flooded, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_an_echo_moves_nobody, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_who_moved_to_the_wire_is_learned_there, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_an_echo_of_another_wire_is_dropped, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_from_the_wire_to_a_guest_is_at_once, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_a_port_just_deleted_is_unknown, set_up,
 						tear_down),

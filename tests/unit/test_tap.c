@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_tap.c: what tap/ does with the kernel, in network namespaces of its own: netlink.c, watch.c,
- * and the checks of device.c. Needs root; the driver net_tap is the functional tests' part.
+ * test_tap.c: what tap/ does with the kernel, in network namespaces of its own: vswitch/netlink.c,
+ * watch.c, and the checks of device.c. Needs root; the driver net_tap is the functional tests'
+ * part.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -111,6 +112,23 @@ links(void **state)
 	assert_true(link.up);
 }
 
+/* An interface with so many names that the message about it is longer than the usual 32 KiB. */
+static void
+long_message(void **state)
+{
+	struct netlink_link link;
+	struct error why;
+
+	(void)state;
+	need_namespace();
+	run("ip tuntap add dum mode tap");
+	run("for i in $(seq 300); do"
+	    " printf 'link property add dev dum altname %0127d\\n' $i; done | ip -batch -");
+	assert_int_equal(netlink_get_link(NETLINK_OWN_NAMESPACE, "dum", &link, &why), 0);
+	assert_int_equal(link.index, if_nametoindex("dum"));
+	run("ip link del dum");
+}
+
 static void
 addresses(void **state)
 {
@@ -171,11 +189,43 @@ messages(void **state)
 	for (int i = 0; i < 2; i++) {
 		run(i ? "ip link del dum" : "ip tuntap add dum mode tap");
 		assert_int_equal(poll(&fd, 1, WAIT_MS), 1);
-		netlink_watch_drain(socket);
+		assert_true(netlink_watch_drain(socket));
 		assert_int_equal(poll(&fd, 1, 0), 0);
+		assert_false(netlink_watch_drain(socket));
 	}
 	netlink_watch_close(socket);
 	netlink_watch_close(NULL);
+}
+
+/* Without sees_all, what happens in other namespaces is not heard of. */
+static void
+messages_of_own_namespace(void **state)
+{
+	struct mnl_socket *own, *all;
+	struct pollfd fd = {.events = POLLIN};
+	struct error why;
+	bool sees_all;
+	int32_t id;
+
+	(void)state;
+	need_namespace();
+	assert_int_equal(netlink_namespace_id(other_ns, &id, &why), 0);
+	own = netlink_watch_open(NULL, &why);
+	assert_non_null(own);
+	all = netlink_watch_open(&sees_all, &why);
+	assert_non_null(all);
+	assert_int_equal(setns(other_ns, CLONE_NEWNET), 0);
+	run("ip tuntap add dum mode tap && ip link del dum");
+	assert_int_equal(setns(first_ns, CLONE_NEWNET), 0);
+	fd.fd = netlink_watch_fd(all);
+	assert_int_equal(poll(&fd, 1, WAIT_MS), 1);
+	assert_false(netlink_watch_drain(own));
+	run("ip tuntap add dum mode tap && ip link del dum");
+	fd.fd = netlink_watch_fd(own);
+	assert_int_equal(poll(&fd, 1, WAIT_MS), 1);
+	assert_true(netlink_watch_drain(own));
+	netlink_watch_close(own);
+	netlink_watch_close(all);
 }
 
 static int
@@ -244,7 +294,7 @@ link_of_interface(void **state)
 	need_namespace();
 	fd = tap_open("watched");
 	run("ip link set watched up");
-	port = port_create(&ops, 0, &conf, &e);
+	port = port_create(NULL, &ops, 0, &conf, &e);
 	assert_non_null(port);
 	watch = watch_start(port, fd, &e);
 	assert_non_null(watch);
@@ -328,10 +378,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(links),	   cmocka_unit_test(addresses),
-		cmocka_unit_test(other_namespace), cmocka_unit_test(messages),
-		cmocka_unit_test(places),	   cmocka_unit_test(link_of_interface),
-		cmocka_unit_test(names),	   cmocka_unit_test(signals),
+		cmocka_unit_test(links),     cmocka_unit_test(long_message),
+		cmocka_unit_test(addresses), cmocka_unit_test(other_namespace),
+		cmocka_unit_test(messages),  cmocka_unit_test(messages_of_own_namespace),
+		cmocka_unit_test(places),    cmocka_unit_test(link_of_interface),
+		cmocka_unit_test(names),     cmocka_unit_test(signals),
 	};
 
 	return cmocka_run_group_tests(tests, group_set_up, group_tear_down);

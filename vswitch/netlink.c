@@ -21,8 +21,6 @@
 
 enum {
 	SEQ = 1, /* a socket asks once */
-	REQUEST_LEN_MAX = 1024,
-	REPLY_LEN_MAX = 32768, /* rtnetlink answers in messages of up to 32 KiB */
 };
 
 static int
@@ -82,20 +80,41 @@ on_data(const struct nlmsghdr *nlh, void *arg)
 	return answer->each ? answer->each(nlh, answer->arg) : MNL_CB_OK;
 }
 
+/*
+ * Takes the next message into *reply, which grows with it: an interface that has hundreds of VFs is
+ * described in one message of more than 64 KiB. Its length, or -errno.
+ */
+static ssize_t
+receive(struct mnl_socket *socket, char **reply)
+{
+	/* the length that it has, whatever room there is: recv(2), MSG_TRUNC */
+	ssize_t n = recv(mnl_socket_get_fd(socket), NULL, 0, MSG_PEEK | MSG_TRUNC);
+	char *larger;
+
+	if (n < 0)
+		return -errno;
+	larger = realloc(*reply, (size_t)n + 1);
+	if (!larger)
+		return -ENOMEM;
+	*reply = larger;
+	n = mnl_socket_recvfrom(socket, *reply, (size_t)n + 1);
+	return n < 0 ? -errno : n;
+}
+
 static int
-receive(struct mnl_socket *socket, struct answer *answer)
+receive_all(struct mnl_socket *socket, struct answer *answer)
 {
 	mnl_cb_t control[NLMSG_MIN_TYPE] = {[NLMSG_ERROR] = on_error};
-	char *reply = malloc(REPLY_LEN_MAX);
+	char *reply = NULL;
 	int more = MNL_CB_OK;
 
-	if (!reply)
-		return error_set(answer->why, -ENOMEM, "out of memory");
 	while (more == MNL_CB_OK) {
-		ssize_t n = mnl_socket_recvfrom(socket, reply, REPLY_LEN_MAX);
+		ssize_t n = receive(socket, &reply);
 
-		if (n < 0 && errno == EINTR)
+		if (n == -EINTR)
 			continue;
+		if (n < 0)
+			errno = (int)-n;
 		more = n < 0 ? MNL_CB_ERROR
 			     : mnl_cb_run2(reply, (size_t)n, SEQ, mnl_socket_get_portid(socket),
 					   on_data, answer, control, MNL_ARRAY_SIZE(control));
@@ -106,9 +125,8 @@ receive(struct mnl_socket *socket, struct answer *answer)
 	return answer->error;
 }
 
-/* Sends one request and hands its replies to each(). */
-static int
-ask(struct nlmsghdr *request, mnl_cb_t each, void *arg, struct error *why)
+int
+netlink_ask(struct nlmsghdr *request, mnl_cb_t each, void *arg, struct error *why)
 {
 	struct answer answer = {.each = each, .arg = arg, .why = why};
 	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
@@ -124,7 +142,7 @@ ask(struct nlmsghdr *request, mnl_cb_t each, void *arg, struct error *why)
 	    mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
 		err = error_set(why, -errno, "rtnetlink: %s", strerror(errno));
 	else
-		err = receive(socket, &answer);
+		err = receive_all(socket, &answer);
 	mnl_socket_close(socket);
 	return err;
 }
@@ -162,13 +180,15 @@ on_link(const struct nlmsghdr *nlh, void *arg)
 	return mnl_attr_parse(nlh, sizeof(*info), on_link_attr, link);
 }
 
-/* Begins a request about the interface of that name. */
-static struct nlmsghdr *
-put_link_request(char request[REQUEST_LEN_MAX], uint16_t type, const char *ifname)
+struct nlmsghdr *
+netlink_put_link(struct netlink_request *request, uint16_t type, const char *ifname)
 {
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
+	struct nlmsghdr *nlh;
 	struct ifinfomsg *info;
 
+	/* libmnl leaves what pads a name as it is */
+	memset(request, 0, sizeof(*request));
+	nlh = mnl_nlmsg_put_header(request->bytes);
 	nlh->nlmsg_type = type;
 	info = mnl_nlmsg_put_extra_header(nlh, sizeof(*info));
 	info->ifi_family = AF_UNSPEC;
@@ -179,21 +199,21 @@ put_link_request(char request[REQUEST_LEN_MAX], uint16_t type, const char *ifnam
 int
 netlink_get_link(int32_t ns_id, const char *ifname, struct netlink_link *link, struct error *why)
 {
-	_Alignas(struct nlmsghdr) char request[REQUEST_LEN_MAX];
-	struct nlmsghdr *nlh = put_link_request(request, RTM_GETLINK, ifname);
+	struct netlink_request request;
+	struct nlmsghdr *nlh = netlink_put_link(&request, RTM_GETLINK, ifname);
 
 	*link = (struct netlink_link){0};
 	if (ns_id != NETLINK_OWN_NAMESPACE)
 		mnl_attr_put_u32(nlh, IFLA_TARGET_NETNSID, (uint32_t)ns_id);
-	return ask(nlh, on_link, link, why);
+	return netlink_ask(nlh, on_link, link, why);
 }
 
 int
 netlink_del_link(const char *ifname, struct error *why)
 {
-	_Alignas(struct nlmsghdr) char request[REQUEST_LEN_MAX];
+	struct netlink_request request;
 
-	return ask(put_link_request(request, RTM_DELLINK, ifname), NULL, NULL, why);
+	return netlink_ask(netlink_put_link(&request, RTM_DELLINK, ifname), NULL, NULL, why);
 }
 
 static int
@@ -218,8 +238,8 @@ on_namespace(const struct nlmsghdr *nlh, void *arg)
 static int
 ask_namespace(uint16_t type, int ns_fd, int32_t *id, struct error *why)
 {
-	_Alignas(struct nlmsghdr) char request[REQUEST_LEN_MAX];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
+	struct netlink_request request;
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request.bytes);
 	struct rtgenmsg *msg;
 
 	nlh->nlmsg_type = type;
@@ -228,7 +248,7 @@ ask_namespace(uint16_t type, int ns_fd, int32_t *id, struct error *why)
 	mnl_attr_put_u32(nlh, NETNSA_FD, (uint32_t)ns_fd);
 	if (type == RTM_NEWNSID)
 		mnl_attr_put_u32(nlh, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED);
-	return ask(nlh, on_namespace, id, why);
+	return netlink_ask(nlh, on_namespace, id, why);
 }
 
 int
@@ -250,8 +270,8 @@ netlink_namespace_id(int ns_fd, int32_t *id, struct error *why)
 int
 netlink_add_address(uint32_t index, const struct port_address *address, struct error *why)
 {
-	_Alignas(struct nlmsghdr) char request[REQUEST_LEN_MAX];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
+	struct netlink_request request;
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request.bytes);
 	bool is_ipv4 = address->family == AF_INET;
 	size_t len = is_ipv4 ? sizeof(address->in) : sizeof(address->in6);
 	const void *bytes = is_ipv4 ? (const void *)&address->in : &address->in6;
@@ -268,7 +288,7 @@ netlink_add_address(uint32_t index, const struct port_address *address, struct e
 	msg->ifa_scope = RT_SCOPE_UNIVERSE;
 	mnl_attr_put(nlh, IFA_LOCAL, len, bytes);
 	mnl_attr_put(nlh, IFA_ADDRESS, len, bytes);
-	return ask(nlh, NULL, NULL, why);
+	return netlink_ask(nlh, NULL, NULL, why);
 }
 
 struct mnl_socket *
@@ -282,7 +302,9 @@ netlink_watch_open(bool *sees_all, struct error *why)
 		netlink_watch_close(socket);
 		return NULL;
 	}
-	*sees_all = mnl_socket_setsockopt(socket, NETLINK_LISTEN_ALL_NSID, &on, sizeof(on)) == 0;
+	if (sees_all)
+		*sees_all = mnl_socket_setsockopt(socket, NETLINK_LISTEN_ALL_NSID, &on,
+						  sizeof(on)) == 0;
 	return socket;
 }
 
@@ -299,14 +321,18 @@ netlink_watch_fd(const struct mnl_socket *socket)
 	return mnl_socket_get_fd(socket);
 }
 
-void
+bool
 netlink_watch_drain(struct mnl_socket *socket)
 {
+	bool any = false;
 	char byte;
 
-	/* a short buffer drops the rest of a message; ENOBUFS says that some were lost: no matter
-	 */
-	while (recv(mnl_socket_get_fd(socket), &byte, sizeof(byte), 0) >= 0 || errno == ENOBUFS ||
-	       errno == EINTR)
-		;
+	/* a short buffer drops the rest of a message; ENOBUFS says that some were lost */
+	for (;;) {
+		if (recv(mnl_socket_get_fd(socket), &byte, sizeof(byte), 0) >= 0 ||
+		    errno == ENOBUFS)
+			any = true;
+		else if (errno != EINTR)
+			return any;
+	}
 }

@@ -1,20 +1,39 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * netlink.h: what the kernel's rtnetlink (rtnetlink(7)) is asked about interfaces.
+ * netlink.h: what the kernel's rtnetlink (rtnetlink(7)) is asked about interfaces, for the kinds of
+ * port that have one: the host's end of a TAP, the PF of a VF.
  *
  * All act in the network namespace of the calling thread. Errors come with the kernel's own words
  * in why, for the caller's sentence.
  *
- * Threads: any; each call has a socket of its own.
+ * Threads: any but workers; each call has a socket of its own. A watch belongs to its caller.
  */
-#ifndef TAP_NETLINK_H
-#define TAP_NETLINK_H
+#ifndef VSWITCH_NETLINK_H
+#define VSWITCH_NETLINK_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct error;
+struct nlmsghdr;
 struct port_address;
+
+/* Room for a request that libmnl fills. */
+struct netlink_request {
+	_Alignas(uint32_t) char bytes[1024]; /* NLMSG_ALIGNTO */
+};
+
+/* Begins a request of that type (RTM_...LINK) about the interface of that name. */
+struct nlmsghdr *netlink_put_link(struct netlink_request *request, uint16_t type,
+				  const char *ifname);
+
+/*
+ * Sends a request and hands the messages of the answer to each (may be NULL) with arg, as libmnl's
+ * mnl_cb_run() does: each returns MNL_CB_OK, or MNL_CB_ERROR with errno. 0 or -errno. What changes
+ * something needs CAP_NET_ADMIN.
+ */
+int netlink_ask(struct nlmsghdr *request, int (*each)(const struct nlmsghdr *message, void *arg),
+		void *arg, struct error *why);
 
 struct netlink_link {
 	uint32_t index;
@@ -50,15 +69,18 @@ int netlink_add_address(uint32_t index, const struct port_address *address, stru
 struct mnl_socket;
 
 /*
- * A socket that gets a message for each change of an interface; NULL with why. *sees_all: also for
- * those in other namespaces that have a number (needs CAP_NET_BROADCAST). A namespace is not kept
- * alive by this.
+ * A socket that gets a message for each change of an interface in the own namespace; NULL with why.
+ * If sees_all is not NULL, also for those in other namespaces that have a number (needs
+ * CAP_NET_BROADCAST: *sees_all says whether it is so). A namespace is not kept alive by this.
  */
 struct mnl_socket *netlink_watch_open(bool *sees_all, struct error *why);
 void netlink_watch_close(struct mnl_socket *socket); /* takes NULL */
 int netlink_watch_fd(const struct mnl_socket *socket);
 
-/* Throws away all waiting messages: they say only that something changed. */
-void netlink_watch_drain(struct mnl_socket *socket);
+/*
+ * Throws away all waiting messages, which say only that something changed. Never waits. True if
+ * there were any, or some were lost.
+ */
+bool netlink_watch_drain(struct mnl_socket *socket);
 
 #endif
