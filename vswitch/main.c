@@ -23,10 +23,12 @@
 #include "startup.h"
 #include "switch.h"
 #include "tap.h"
+#include "uplink.h"
 #include "vhost.h"
 
 /* A new kind of port comes here, and nowhere else outside of its folder and the config's schema. */
-static const struct port_ops *const kinds[] = {&vhost_port_ops, &tap_port_ops, NULL};
+static const struct port_ops *const kinds[] = {&vhost_port_ops, &tap_port_ops, &vf_port_ops,
+					       &ethdev_port_ops, NULL};
 
 struct options {
 	const char *conf_path;
@@ -49,7 +51,8 @@ struct daemon {
 static const char usage[] =
 	"usage: vswitchd [-c FILE] [--check] [-- EAL OPTIONS]\n"
 	"\n"
-	"A virtual switch for QEMU/KVM guests: connects vhost-user sockets and a TAP of the host.\n"
+	"A virtual switch for QEMU/KVM guests: connects vhost-user sockets, a TAP of the host and "
+	"VFs.\n"
 	"\n"
 	"  -c, --config FILE  the configuration (default " CONF_FILE_DEFAULT
 	"), see vswitch.yaml(5)\n"
