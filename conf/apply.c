@@ -115,7 +115,7 @@ apply_plan(struct plan *plan, const struct conf_failed *was_failed, struct error
 	return 0;
 }
 
-/* Does the port need a name, socket or interface that a port which goes still holds? */
+/* Does the port need a name, socket, interface or device that a port which goes still holds? */
 static bool
 apply_waits(const struct plan *plan, const struct port_conf *to)
 {
@@ -124,9 +124,7 @@ apply_waits(const struct plan *plan, const struct port_conf *to)
 
 		if (plan->steps[i].kind != STEP_DEL)
 			continue;
-		if (strcmp(from->name, to->name) == 0 ||
-		    (to->vhost.socket[0] && strcmp(from->vhost.socket, to->vhost.socket) == 0) ||
-		    (to->tap.ifname[0] && strcmp(from->tap.ifname, to->tap.ifname) == 0))
+		if (strcmp(from->name, to->name) == 0 || conf_port_clash(to, from))
 			return true;
 	}
 	return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* check.c: see check.h. check_port.c has the ports. */
+/* check.c: see check.h. check_port.c and check_uplink.c have the ports. */
 #include "check.h"
 
 #include <errno.h>
@@ -105,6 +105,25 @@ check_path(const struct where *w, const char *key, const char *path, char out[UN
 		return check_fail(w, key, -1, e, "\"%s\" is a directory, not the path of a socket",
 				  path);
 	memcpy(out, path, len + 1);
+	return 0;
+}
+
+int
+check_mac(const struct where *w, const char *key, const char *text, bool *has,
+	  struct ether_addr *out, struct error *e)
+{
+	static const uint8_t zero[6];
+
+	if (!text)
+		return 0;
+	if (!value_mac(text, out))
+		return check_fail(w, key, -1, e,
+				  "\"%.40s\" is not a MAC, as \"52:54:00:77:00:fe\" is", text);
+	if (out->ether_addr_octet[0] & 1)
+		return check_fail(w, key, -1, e, "%s is a group's address, not a station's", text);
+	if (memcmp(out, zero, sizeof(zero)) == 0)
+		return check_fail(w, key, -1, e, "all zeroes is nobody's address");
+	*has = true;
 	return 0;
 }
 

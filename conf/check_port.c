@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* check_port.c: one port of a configuration, see check.h. */
+/* check_port.c: one port of a configuration, see check.h. check_uplink.c has the uplinks. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +9,22 @@
 #include "conf.h"
 #include "schema.h"
 #include "value.h"
+
+/* Does the port have only keys of its kind? */
+static int
+check_own_keys(const struct where *w, const struct raw_port *raw, struct error *e)
+{
+	for (const struct schema_own_key *own = schema_own_keys; own->key; own++) {
+		const char *first = own->types[0], *second = own->types[1];
+
+		if (!text_key(w->text, w->map, own->key) || strcmp(first, raw->type) == 0 ||
+		    (second && strcmp(second, raw->type) == 0))
+			continue;
+		return check_fail(w, own->key, -1, e, "only a port of type %s%s%s has one", first,
+				  second ? " or " : "", second ? second : "");
+	}
+	return 0;
+}
 
 static int
 check_port_type(const struct where *w, const struct raw_port *raw,
@@ -31,10 +47,7 @@ check_port_type(const struct where *w, const struct raw_port *raw,
 	if (!*kind)
 		return check_fail(w, "type", -1, e, "\"%.40s\" is none of: %s", raw->type, all);
 	snprintf(port->type, sizeof(port->type), "%s", raw->type);
-	for (const struct schema_own_key *own = schema_own_keys; own->key; own++)
-		if (text_key(w->text, w->map, own->key) && strcmp(own->type, raw->type) != 0)
-			return check_fail(w, own->key, -1, e, "only a %s port has one", own->type);
-	return 0;
+	return check_own_keys(w, raw, e);
 }
 
 static int
@@ -167,9 +180,9 @@ static int
 check_port_tap(const struct where *w, const struct raw_port *raw, struct port_conf *port,
 	       struct error *e)
 {
-	static const uint8_t zero[6];
 	const char *ifname = raw->ifname ? raw->ifname : port->name;
 	const size_t len_max = sizeof(port->tap.ifname) - 1;
+	int rc;
 
 	if (!raw->ifname && strlen(ifname) > len_max)
 		return check_fail(w, "", -1, e,
@@ -179,19 +192,51 @@ check_port_tap(const struct where *w, const struct raw_port *raw, struct port_co
 	if (!value_is_name(ifname, len_max))
 		return check_fail(w, "ifname", -1, e, CHECK_NAME_RULE, ifname, (int)len_max);
 	memcpy(port->tap.ifname, ifname, strlen(ifname) + 1);
-	if (raw->mac) {
-		if (!value_mac(raw->mac, &port->tap.mac))
-			return check_fail(w, "mac", -1, e,
-					  "\"%.40s\" is not a MAC, as \"52:54:00:77:00:fe\" is",
-					  raw->mac);
-		if (port->tap.mac.ether_addr_octet[0] & 1)
-			return check_fail(w, "mac", -1, e,
-					  "%s is a group's address, not a station's", raw->mac);
-		if (memcmp(&port->tap.mac, zero, sizeof(zero)) == 0)
-			return check_fail(w, "mac", -1, e, "all zeroes is nobody's address");
-		port->tap.has_mac = true;
-	}
+	rc = check_mac(w, "mac", raw->mac, &port->tap.has_mac, &port->tap.mac, e);
+	if (rc)
+		return rc;
 	return check_port_addresses(w, raw, port, e);
+}
+
+/*
+ * The bytes that DPDK names the port's device by, as far as the config says it: a PCI address, or
+ * what is before the first comma of devargs, or all of them where they have no such name
+ * (`bus=pci,addr=...`, rte_devargs.h). 0: there are none.
+ */
+static size_t
+check_device_name(const struct port_conf *port, const char **name)
+{
+	size_t len;
+
+	*name = port->vf.pci[0] ? port->vf.pci : port->ethdev.devargs;
+	len = strcspn(*name, ",");
+	return memchr(*name, '=', len) ? strlen(*name) : len;
+}
+
+const char *
+conf_port_clash(const struct port_conf *a, const struct port_conf *b)
+{
+	const char *names[2];
+	size_t len = check_device_name(a, &names[0]);
+
+	if (a->vhost.socket[0] && strcmp(a->vhost.socket, b->vhost.socket) == 0)
+		return "socket";
+	if (a->tap.ifname[0] && strcmp(a->tap.ifname, b->tap.ifname) == 0)
+		return "ifname";
+	if (a->vf.pf[0] && strcmp(a->vf.pf, b->vf.pf) == 0 && a->vf.vf == b->vf.vf)
+		return "vf";
+	if (len && len == check_device_name(b, &names[1]) && memcmp(names[0], names[1], len) == 0)
+		return a->vf.pci[0] ? "pci" : "devargs";
+	return NULL;
+}
+
+/* The address that a port asks for, or NULL. */
+static const struct ether_addr *
+check_port_mac(const struct port_conf *port)
+{
+	if (port->tap.has_mac)
+		return &port->tap.mac;
+	return port->vf.wish.has_mac ? &port->vf.wish.mac : NULL;
 }
 
 /* What two ports of a switch can't both have. */
@@ -199,15 +244,28 @@ static int
 check_port_beside(const struct where *w, const struct port_conf *port,
 		  const struct port_conf *other, struct error *e)
 {
+	const struct ether_addr *mac = check_port_mac(port), *other_mac = check_port_mac(other);
+	const char *key = conf_port_clash(port, other);
+
 	if (strcmp(port->name, other->name) == 0)
 		return check_fail(w, "name", -1, e, "another port has this name");
-	if (port->vhost.socket[0] && strcmp(port->vhost.socket, other->vhost.socket) == 0)
-		return check_fail(w, "socket", -1, e, "port %s has this socket", other->name);
-	if (port->tap.ifname[0] && strcmp(port->tap.ifname, other->tap.ifname) == 0)
-		return check_fail(w, "ifname", -1, e, "port %s has interface %s", other->name,
-				  port->tap.ifname);
-	if (port->tap.has_mac && other->tap.has_mac &&
-	    memcmp(&port->tap.mac, &other->tap.mac, sizeof(port->tap.mac)) == 0)
+	if (key && (strcmp(key, "pci") == 0 || strcmp(key, "devargs") == 0)) {
+		const char *name;
+		size_t len = check_device_name(port, &name);
+
+		return check_fail(w, key, -1, e, "port %s has device %.*s", other->name, (int)len,
+				  name);
+	}
+	if (key)
+		return check_fail(w, key, -1, e, "port %s has the same%s", other->name,
+				  strcmp(key, "vf") == 0 ? " VF of the same PF" : "");
+	if (port->vf.num_vfs && other->vf.num_vfs && strcmp(port->vf.pf, other->vf.pf) == 0 &&
+	    port->vf.num_vfs != other->vf.num_vfs)
+		return check_fail(w, "num_vfs", -1, e, "port %s wants %s to have %u", other->name,
+				  other->vf.pf, other->vf.num_vfs);
+	/* a TAP with a VF's is what such a VF can reach that takes no address beside its own */
+	if (mac && other_mac && port->tap.has_mac == other->tap.has_mac &&
+	    memcmp(mac, other_mac, sizeof(*mac)) == 0)
 		return check_fail(w, "mac", -1, e, "port %s has this address", other->name);
 	for (unsigned int i = 0; i < port->tap.n_addresses; i++)
 		for (unsigned int j = 0; j < other->tap.n_addresses; j++)
@@ -237,6 +295,10 @@ check_port(const struct where *w, const struct raw_port *raw, const struct port_
 		rc = check_port_vhost(w, raw, port, e);
 	if (!rc && strcmp(port->type, "tap") == 0)
 		rc = check_port_tap(w, raw, port, e);
+	if (!rc && strcmp(port->type, "vf") == 0)
+		rc = check_uplink_vf(w, raw, port, e);
+	if (!rc && strcmp(port->type, "ethdev") == 0)
+		rc = check_uplink_ethdev(w, raw, port, e);
 	if (!rc && strcmp(port->vhost.socket, conf->control) == 0)
 		rc = check_fail(w, "socket", -1, e, "this is the control socket of the switch");
 	for (uint32_t i = 0; i < conf->n_ports && !rc; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * check_where.h: between check.c and check_port.c: values of one mapping, and where they stand.
+ * check_where.h: between check.c, check_port.c and check_uplink.c: values of one mapping, and where
+ * they stand.
  *
  * All return 0, or -EINVAL with the sentence in e. A text of NULL is an absent key, which leaves
  * *out as it is.
@@ -8,6 +9,8 @@
 #ifndef CONF_CHECK_WHERE_H
 #define CONF_CHECK_WHERE_H
 
+#include <net/ethernet.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "port.h"
@@ -51,6 +54,16 @@ int check_cpus(const struct where *w, const char *key, char *const *texts, unsig
 
 int check_path(const struct where *w, const char *key, const char *path,
 	       char out[UNIX_PATH_MAX + 1], struct error *e);
+
+/* The address of a station. */
+int check_mac(const struct where *w, const char *key, const char *text, bool *has,
+	      struct ether_addr *out, struct error *e);
+
+/* check_uplink.c: the keys that kinds of uplink have, in a zeroed port with those that all have. */
+int check_uplink_vf(const struct where *w, const struct raw_port *raw, struct port_conf *port,
+		    struct error *e);
+int check_uplink_ethdev(const struct where *w, const struct raw_port *raw, struct port_conf *port,
+			struct error *e);
 
 /* check_port.c: appends the port to conf if it is right, also beside those that are there already.
  */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "client.h"
 #include "table.h"
@@ -45,26 +47,75 @@ add_keys(struct table *t, struct json_object *from, const char *const *keys)
 		table_add(t, get_text(from, *keys));
 }
 
+enum {
+	LIST_TEXT_MAX = 512,
+	KEY_WIDTH_MIN = 16,   /* of a column of keys */
+	VALUE_WIDTH_MIN = 24, /* of a column of values that are broken into lines */
+};
+
 /* Joins the entries of an array with commas; an empty one is "-". */
+static void
+join_list(struct json_object *array, char text[LIST_TEXT_MAX])
+{
+	size_t used = 0;
+
+	strcpy(text, "-");
+	for (size_t i = 0; i < get_length(array) && used < LIST_TEXT_MAX; i++)
+		used += (size_t)snprintf(
+			text + used, LIST_TEXT_MAX - used, "%s%s", i ? "," : "",
+			json_object_get_string(json_object_array_get_idx(array, i)));
+}
+
 static void
 add_list(struct table *t, struct json_object *array)
 {
-	char text[512] = "-";
-	size_t used = 0;
+	char text[LIST_TEXT_MAX];
 
-	for (size_t i = 0; i < get_length(array) && used < sizeof(text); i++)
-		used += (size_t)snprintf(
-			text + used, sizeof(text) - used, "%s%s", i ? "," : "",
-			json_object_get_string(json_object_array_get_idx(array, i)));
+	join_list(array, text);
 	table_add(t, text);
+}
+
+/* Columns of the terminal; 0: it is none, and lines are as long as they are. */
+static size_t
+terminal_width(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/*
+ * A key, padded to key_width, and its value, which goes on below itself where a terminal ends, from
+ * one word to the next.
+ */
+static void
+print_pair(const char *key, const char *value, size_t key_width)
+{
+	size_t width = terminal_width(), column = key_width + 1;
+	bool breaks = width >= column + VALUE_WIDTH_MIN;
+
+	printf("%-*s ", (int)key_width, key);
+	while (*value) {
+		size_t len = strcspn(value, " ");
+
+		if (breaks && column > key_width + 1 && column + 1 + len > width) {
+			printf("\n%*s", (int)key_width + 1, "");
+			column = key_width + 1;
+		} else if (column > key_width + 1) {
+			putchar(' ');
+			column++;
+		}
+		table_put(value, len);
+		column += len;
+		value += len + (value[len] == ' ');
+	}
+	putchar('\n');
 }
 
 static void
 print_line(const char *key, const char *value)
 {
-	printf("%-16s ", key);
-	table_put(value);
-	putchar('\n');
+	print_pair(key, value, KEY_WIDTH_MIN);
 }
 
 void
@@ -127,24 +178,45 @@ client_print_ports(struct json_object *result)
 	table_print(&t);
 }
 
+/* The width of a column that has room for all keys of an object and of the objects in it. */
+static size_t
+key_width(struct json_object *object)
+{
+	size_t width = KEY_WIDTH_MIN;
+
+	json_object_object_foreach(object, key, value)
+	{
+		bool is_object = json_object_is_type(value, json_type_object);
+		size_t len = is_object ? key_width(value) : strlen(key);
+
+		width = len > width ? len : width;
+	}
+	return width;
+}
+
+/* What is in an object in it stands in its place. */
+static void
+print_object(struct json_object *object, size_t width)
+{
+	char list[LIST_TEXT_MAX];
+
+	json_object_object_foreach(object, key, value)
+	{
+		if (json_object_is_type(value, json_type_object)) {
+			print_object(value, width);
+		} else if (json_object_is_type(value, json_type_array)) {
+			join_list(value, list);
+			print_pair(key, list, width);
+		} else {
+			print_pair(key, value ? json_object_get_string(value) : "-", width);
+		}
+	}
+}
+
 void
 client_print_port(struct json_object *result)
 {
-	json_object_object_foreach(result, key, value)
-	{
-		if (json_object_is_type(value, json_type_object)) {
-			json_object_object_foreach(value, inner, inner_value)
-				print_line(inner, json_object_get_string(inner_value));
-		} else if (json_object_is_type(value, json_type_array)) {
-			printf("%-16s", key);
-			for (size_t i = 0; i < json_object_array_length(value); i++)
-				printf(" %s",
-				       json_object_get_string(json_object_array_get_idx(value, i)));
-			putchar('\n');
-		} else {
-			print_line(key, value ? json_object_get_string(value) : "-");
-		}
-	}
+	print_object(result, key_width(result));
 }
 
 void
@@ -174,7 +246,8 @@ print_port_stats(struct json_object *port, struct json_object *reasons)
 	json_object_object_foreach(port, key, value)
 	{
 		if (strcmp(key, "name") == 0) {
-			table_put(json_object_get_string(value));
+			table_put(json_object_get_string(value),
+				  (size_t)json_object_get_string_len(value));
 			printf(":\n");
 		} else if (!json_object_is_type(value, json_type_object)) {
 			printf("  %-16s %20s\n", key, json_object_get_string(value));

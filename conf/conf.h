@@ -33,6 +33,7 @@ enum {
 	CONF_MEMORY_MAX_M = 1 << 20,
 	CONF_MACS_VHOST_DEFAULT = 4096,
 	CONF_FDB_MIN = 64,	     /* stations */
+	CONF_VFS_MAX = 256,	     /* that a PF may be asked to have */
 	CONF_AGEING_MAX_S = 1000000, /* IEEE 802.1Q §8.8.3; its minimum of 10 is not asked */
 };
 
@@ -114,6 +115,12 @@ void conf_free(struct conf *conf);
 
 /* Do both ask for the same port? */
 bool conf_same_port(const struct port_conf *a, const struct port_conf *b);
+
+/*
+ * The key by which both ask for what only one port can have: a socket, interface, VF or device;
+ * NULL if there is none. Names of ports are not looked at.
+ */
+const char *conf_port_clash(const struct port_conf *a, const struct port_conf *b);
 
 /* The port of that name, or NULL. */
 const struct port_conf *conf_find_port(const struct conf *conf, const char *name);

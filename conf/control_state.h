@@ -71,6 +71,9 @@ void control_sample(struct control *control);
 /* Makes next (taken over) the configuration in force. 0 or -errno with the sentence in e. */
 int control_apply(struct control *control, struct conf *next, struct error *e);
 
+/* Why a port that is configured is not open, or an empty text. */
+const char *control_failed_reason(const struct control *control, const char *name);
+
 /* methods_show.c: the methods that change nothing. */
 int show_status(void *context, struct json_object *params, struct json_object **result,
 		struct error *e);

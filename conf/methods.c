@@ -91,6 +91,35 @@ methods_port_del(void *context, struct json_object *params, struct json_object *
 }
 
 static int
+methods_port_restart(void *context, struct json_object *params, struct json_object **result,
+		     struct error *e)
+{
+	struct control *control = context;
+	struct port *port;
+	const char *name;
+	int rc;
+
+	rc = methods_need(params, "name", &name, e);
+	if (rc)
+		return rc;
+	if (!conf_find_port(control->conf, name))
+		return error_set(e, RPC_REFUSED, "port %.40s: there is no such port", name);
+	port = switch_port_find(control->sw, name);
+	if (!port)
+		return error_set(e, RPC_REFUSED, "%s", control_failed_reason(control, name));
+	if (!port->ops->restart)
+		return error_set(e, RPC_REFUSED, "port %s: a %s port has no device to restart",
+				 name, port->ops->type);
+	/* before: one that fails has stopped the device all the same */
+	methods_log(control, "port.restart", name);
+	if (port->ops->restart(port, e))
+		return RPC_REFUSED;
+	*result = json_object_new_object();
+	json_object_object_add(*result, "name", json_object_new_string(name));
+	return 0;
+}
+
+static int
 methods_fdb_flush(void *context, struct json_object *params, struct json_object **result,
 		  struct error *e)
 {
@@ -195,6 +224,7 @@ const struct rpc_method control_methods[] = {
 	{.name = "port.show", .params = {"name"}, .call = show_port},
 	{.name = "port.add", .takes_any = true, .call = methods_port_add},
 	{.name = "port.del", .params = {"name"}, .call = methods_port_del},
+	{.name = "port.restart", .params = {"name"}, .call = methods_port_restart},
 	{.name = "fdb.list", .call = show_fdb},
 	{.name = "fdb.flush", .params = {"port"}, .call = methods_fdb_flush},
 	{.name = "stats", .params = {"name"}, .call = show_stats},

@@ -12,6 +12,7 @@
 #include "control_state.h"
 #include "error.h"
 #include "fdb.h"
+#include "mbuf.h"
 #include "port.h"
 #include "stats.h"
 #include "switch.h"
@@ -82,9 +83,8 @@ show_port_workers(const struct vswitch *sw, const struct port *port)
 	return cpus;
 }
 
-/* Why a port that is configured is not open. */
-static const char *
-show_failed_reason(const struct control *control, const char *name)
+const char *
+control_failed_reason(const struct control *control, const char *name)
 {
 	for (uint32_t i = 0; i < control->failed.n; i++)
 		if (strcmp(control->failed.ports[i].name, name) == 0)
@@ -110,7 +110,7 @@ show_port_object(const struct control *control, const struct port_conf *conf, st
 		port_get_reason(port, reason);
 		show_text(object, "reason", reason);
 	} else {
-		show_text(object, "reason", show_failed_reason(control, conf->name));
+		show_text(object, "reason", control_failed_reason(control, conf->name));
 	}
 	show_number(object, "mtu", port ? port_mtu(port) : conf->mtu);
 	show_number(object, "queues", conf->queues);
@@ -397,6 +397,7 @@ show_status(void *context, struct json_object *params, struct json_object **resu
 	show_number(*result, "stations_max", fdb_max(sw->fdb));
 	show_flag(*result, "hugepages", control->info.hugepages);
 	show_number(*result, "memory", control->info.memory);
+	show_number(*result, "retired_pools", mbuf_pools_retired());
 	show_text(*result, "config", control->info.conf_path);
 	return 0;
 }

@@ -26,12 +26,21 @@ print_text(FILE *out, const char *key, const char *value)
 }
 
 static void
-print_cpus(FILE *out, const char *key, const uint16_t *cpus, uint16_t n)
+print_numbers(FILE *out, const char *key, const uint16_t *numbers, uint16_t n)
 {
 	fprintf(out, "%s: [", key);
 	for (uint16_t i = 0; i < n; i++)
-		fprintf(out, "%s%u", i ? ", " : "", cpus[i]);
+		fprintf(out, "%s%u", i ? ", " : "", numbers[i]);
 	fputs("]\n", out);
+}
+
+static void
+print_mac(FILE *out, const struct ether_addr *addr)
+{
+	const uint8_t *mac = addr->ether_addr_octet;
+
+	fprintf(out, "    mac: \"%02x:%02x:%02x:%02x:%02x:%02x\"\n", mac[0], mac[1], mac[2], mac[3],
+		mac[4], mac[5]);
 }
 
 static void
@@ -53,12 +62,8 @@ print_port_tap(FILE *out, const struct port_conf *port)
 	char address[INET6_ADDRSTRLEN];
 
 	print_text(out, "    ifname", port->tap.ifname);
-	if (port->tap.has_mac) {
-		const uint8_t *mac = port->tap.mac.ether_addr_octet;
-
-		fprintf(out, "    mac: \"%02x:%02x:%02x:%02x:%02x:%02x\"\n", mac[0], mac[1], mac[2],
-			mac[3], mac[4], mac[5]);
-	}
+	if (port->tap.has_mac)
+		print_mac(out, &port->tap.mac);
 	if (!port->tap.n_addresses)
 		return;
 	fputs("    address: [", out);
@@ -72,12 +77,70 @@ print_port_tap(FILE *out, const struct port_conf *port)
 }
 
 static void
+print_uplink(FILE *out, const struct port_conf *port)
+{
+	static const char *const filters[] = {[PORT_FILTER_AUTO] = "auto",
+					      [PORT_FILTER_PROMISCUOUS] = "promiscuous",
+					      [PORT_FILTER_MAC_LIST] = "mac-list",
+					      [PORT_FILTER_OWN] = "own"};
+
+	fprintf(out, "    filter: %s\n", filters[port->uplink.filter]);
+	if (port->uplink.n_vlans)
+		print_numbers(out, "    vlans", port->uplink.vlans, port->uplink.n_vlans);
+}
+
+static void
+print_wish(FILE *out, const char *key, enum port_wish wish)
+{
+	if (wish != PORT_WISH_NONE)
+		fprintf(out, "    %s: %s\n", key, wish == PORT_WISH_ON ? "on" : "off");
+}
+
+static void
+print_port_vf(FILE *out, const struct port_conf *port)
+{
+	static const char *const link_states[] = {[PORT_LINK_STATE_AUTO] = "auto",
+						  [PORT_LINK_STATE_ENABLE] = "enable",
+						  [PORT_LINK_STATE_DISABLE] = "disable"};
+	const struct port_vf_wish *wish = &port->vf.wish;
+
+	if (port->vf.pci[0]) {
+		print_text(out, "    pci", port->vf.pci);
+	} else {
+		print_text(out, "    pf", port->vf.pf);
+		fprintf(out, "    vf: %u\n", port->vf.vf);
+	}
+	if (port->vf.num_vfs)
+		fprintf(out, "    num_vfs: %u\n", port->vf.num_vfs);
+	if (wish->has_mac)
+		print_mac(out, &wish->mac);
+	if (wish->vlan != PORT_VLAN_NONE)
+		fprintf(out, "    vlan: %d\n", wish->vlan);
+	print_wish(out, "trust", wish->trust);
+	print_wish(out, "spoofcheck", wish->spoofcheck);
+	if (wish->link_state != PORT_LINK_STATE_NONE)
+		fprintf(out, "    link_state: %s\n", link_states[wish->link_state]);
+	if (wish->min_rate != PORT_RATE_NONE)
+		fprintf(out, "    min_rate: %lld\n", (long long)wish->min_rate);
+	if (wish->max_rate != PORT_RATE_NONE)
+		fprintf(out, "    max_rate: %lld\n", (long long)wish->max_rate);
+	print_uplink(out, port);
+}
+
+static void
+print_port_ethdev(FILE *out, const struct port_conf *port)
+{
+	print_text(out, "    devargs", port->ethdev.devargs);
+	print_uplink(out, port);
+}
+
+static void
 print_port(FILE *out, const struct port_conf *port)
 {
 	print_text(out, "  - name", port->name);
 	fprintf(out, "    type: %s\n", port->type);
 	if (port->n_lcores)
-		print_cpus(out, "    lcores", port->lcores, port->n_lcores);
+		print_numbers(out, "    lcores", port->lcores, port->n_lcores);
 	fprintf(out, "    queues: %u\n", port->queues);
 	fprintf(out, "    mtu: %u\n", port->mtu);
 	if (port->max_macs == (uint32_t)PORT_MACS_UNLIMITED)
@@ -88,6 +151,10 @@ print_port(FILE *out, const struct port_conf *port)
 		print_port_vhost(out, port);
 	if (strcmp(port->type, "tap") == 0)
 		print_port_tap(out, port);
+	if (strcmp(port->type, "vf") == 0)
+		print_port_vf(out, port);
+	if (strcmp(port->type, "ethdev") == 0)
+		print_port_ethdev(out, port);
 }
 
 static const char *
@@ -115,7 +182,7 @@ print_switch(FILE *out, const struct conf *conf)
 	fputs("switch:\n", out);
 	print_text(out, "  name", conf->name);
 	if (conf->n_workers)
-		print_cpus(out, "  workers", conf->workers, conf->n_workers);
+		print_numbers(out, "  workers", conf->workers, conf->n_workers);
 	fprintf(out, "  idle: %s\n", idles[conf->idle]);
 	fprintf(out, "  idle_max_us: %u\n", conf->idle_max_us);
 	print_text(out, "  control", conf->control);

@@ -67,6 +67,22 @@ static const cyaml_schema_field_t schema_port[] = {
 	CYAML_FIELD_STRING_PTR("mac", OPT_PTR, struct raw_port, mac, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_SEQUENCE("address", OPT_PTR, struct raw_port, address, &schema_string, 0,
 			     PORT_ADDRESSES_MAX),
+	CYAML_FIELD_STRING_PTR("filter", OPT_PTR, struct raw_port, filter, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_SEQUENCE("vlans", OPT_PTR, struct raw_port, vlans, &schema_string, 0,
+			     PORT_VLANS_MAX),
+	CYAML_FIELD_STRING_PTR("pf", OPT_PTR, struct raw_port, pf, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("vf", OPT_PTR, struct raw_port, vf, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("num_vfs", OPT_PTR, struct raw_port, num_vfs, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("pci", OPT_PTR, struct raw_port, pci, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("vlan", OPT_PTR, struct raw_port, vlan, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("trust", OPT_PTR, struct raw_port, trust, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("spoofcheck", OPT_PTR, struct raw_port, spoofcheck, 0,
+			       CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("link_state", OPT_PTR, struct raw_port, link_state, 0,
+			       CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("min_rate", OPT_PTR, struct raw_port, min_rate, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("max_rate", OPT_PTR, struct raw_port, max_rate, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("devargs", OPT_PTR, struct raw_port, devargs, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_END,
 };
 
@@ -90,11 +106,29 @@ static const cyaml_schema_value_t schema_port_root = {
 };
 
 const struct schema_own_key schema_own_keys[] = {
-	{"socket", "vhost-user"},   {"mode", "vhost-user"},
-	{"datapath", "vhost-user"}, {"owner", "vhost-user"},
-	{"group", "vhost-user"},    {"permissions", "vhost-user"},
-	{"ifname", "tap"},	    {"mac", "tap"},
-	{"address", "tap"},	    {NULL, NULL},
+	{"socket", {"vhost-user"}},
+	{"mode", {"vhost-user"}},
+	{"datapath", {"vhost-user"}},
+	{"owner", {"vhost-user"}},
+	{"group", {"vhost-user"}},
+	{"permissions", {"vhost-user"}},
+	{"ifname", {"tap"}},
+	{"mac", {"tap", "vf"}},
+	{"address", {"tap"}},
+	{"filter", {"vf", "ethdev"}},
+	{"vlans", {"vf", "ethdev"}},
+	{"pf", {"vf"}},
+	{"vf", {"vf"}},
+	{"num_vfs", {"vf"}},
+	{"pci", {"vf"}},
+	{"vlan", {"vf"}},
+	{"trust", {"vf"}},
+	{"spoofcheck", {"vf"}},
+	{"link_state", {"vf"}},
+	{"min_rate", {"vf"}},
+	{"max_rate", {"vf"}},
+	{"devargs", {"ethdev"}},
+	{NULL, {NULL}},
 };
 
 /* A step of the way to what libcyaml refused: a key, or an entry (from 1) where key is empty. */
@@ -206,7 +240,7 @@ schema_refuse(struct text *text, struct refusal *refusal, const cyaml_schema_val
 {
 	static const char unexpected[] = "Unexpected key: ",
 			  seen[] = "Mapping field already seen: ";
-	char where[TEXT_WHERE_MAX], path[160], keys[200];
+	char where[TEXT_WHERE_MAX], path[160], keys[300];
 	const char *message = refusal->message;
 	const yaml_node_t *line;
 	yaml_node_t *node;

@@ -51,9 +51,26 @@ struct raw_port {
 	char *permissions;
 	/* tap */
 	char *ifname;
-	char *mac;
+	char *mac; /* vf as well */
 	char **address;
 	unsigned int address_count;
+	/* vf and ethdev */
+	char *filter;
+	char **vlans;
+	unsigned int vlans_count;
+	/* vf */
+	char *pf;
+	char *vf;
+	char *num_vfs;
+	char *pci;
+	char *vlan;
+	char *trust;
+	char *spoofcheck;
+	char *link_state;
+	char *min_rate;
+	char *max_rate;
+	/* ethdev */
+	char *devargs;
 };
 
 /* A file. A pointer is NULL where the key is absent. */
@@ -63,10 +80,10 @@ struct raw {
 	unsigned int ports_count;
 };
 
-/* The keys of one kind of port that the others don't have. */
+/* The keys that not all kinds of port have. */
 struct schema_own_key {
 	const char *key;
-	const char *type; /* port_ops.type */
+	const char *types[2]; /* port_ops.type; the second may be NULL */
 };
 
 extern const struct schema_own_key schema_own_keys[]; /* ends with key NULL */

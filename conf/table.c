@@ -37,9 +37,9 @@ table_init(struct table *t, const char *const *titles)
 }
 
 void
-table_put(const char *text)
+table_put(const char *text, size_t len)
 {
-	for (; *text; text++)
+	for (; len > 0; len--, text++)
 		putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
 }
 
@@ -64,7 +64,7 @@ table_print(struct table *t)
 
 		if (t->right[column])
 			table_pad(pad);
-		table_put(t->cells[i]);
+		table_put(t->cells[i], strlen(t->cells[i]));
 		if (!t->right[column] && !is_last)
 			table_pad(pad);
 		fputs(is_last ? "\n" : "  ", stdout);

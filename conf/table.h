@@ -31,6 +31,6 @@ void table_add(struct table *t, const char *text);
 void table_print(struct table *t);
 
 /* Prints text with what is no printable character replaced: it may come from a peer. */
-void table_put(const char *text);
+void table_put(const char *text, size_t len);
 
 #endif

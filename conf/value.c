@@ -3,9 +3,8 @@
 #include "value.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
-
-#include "port.h"
 
 static bool
 value_is_digit(char c)
@@ -88,6 +87,49 @@ value_hex(char c)
 	if (c >= 'A' && c <= 'F')
 		return c - 'A' + 10;
 	return -1;
+}
+
+/* Reads len hexadecimal digits, of which all must be there. */
+static bool
+value_hex_digits(const char *text, size_t len, uint32_t *out)
+{
+	*out = 0;
+	for (; len > 0; len--, text++) {
+		int digit = value_hex(*text);
+
+		if (digit < 0)
+			return false;
+		*out = *out << 4 | (uint32_t)digit;
+	}
+	return true;
+}
+
+bool
+value_pci(const char *text, char out[PORT_PCI_MAX])
+{
+	enum {
+		DOMAIN_LEN_MIN = 4,
+		DOMAIN_LEN_MAX = 8, /* of a uint32_t; out has room for one less */
+		SLOT_MAX = 0x1f,
+		FUNCTION_MAX = 7,
+	};
+	const char *last = strrchr(text, ':');
+	uint32_t domain = 0, bus, slot, function;
+
+	if (last && last - text > 2) {
+		size_t len = (size_t)(last - text) - 3;
+
+		if (len < DOMAIN_LEN_MIN || len > DOMAIN_LEN_MAX || text[len] != ':' ||
+		    !value_hex_digits(text, len, &domain))
+			return false;
+		text += len + 1;
+	}
+	if (strlen(text) != 7 || text[2] != ':' || text[5] != '.' ||
+	    !value_hex_digits(text, 2, &bus) || !value_hex_digits(text + 3, 2, &slot) ||
+	    !value_hex_digits(text + 6, 1, &function) || slot > SLOT_MAX || function > FUNCTION_MAX)
+		return false;
+	return snprintf(out, PORT_PCI_MAX, "%04x:%02x:%02x.%x", domain, bus, slot, function) <
+	       PORT_PCI_MAX;
 }
 
 bool

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct port_address;
+#include "port.h"
 
 /* Decimal digits without sign and leading zeroes. */
 bool value_number(const char *text, uint64_t *out);
@@ -33,6 +33,9 @@ bool value_mac(const char *text, struct ether_addr *out);
 
 /* 10.77.0.254/24 or fd77::fe/64. */
 bool value_prefix(const char *text, struct port_address *out);
+
+/* A PCI address, 0000:01:10.0 or 01:10.0, which is written as the kernel writes it. */
+bool value_pci(const char *text, char out[PORT_PCI_MAX]);
 
 /* A-Z a-z 0-9 _ . - of at most len_max bytes, not beginning with . or -. */
 bool value_is_name(const char *text, size_t len_max);

@@ -52,6 +52,18 @@ params_port(int argc, char **argv, struct json_object **params)
 	return true;
 }
 
+/* The keys of a port that are lists. */
+static bool
+params_is_list(const char *key)
+{
+	static const char *const lists[] = {"lcores", "address", "vlans"};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		if (strcmp(key, lists[i]) == 0)
+			return true;
+	return false;
+}
+
 /* a,b,c */
 static struct json_object *
 params_list(const char *text)
@@ -88,9 +100,8 @@ params_add(int argc, char **argv, struct json_object **params)
 			return false;
 		}
 		json_object_object_add(*params, key,
-				       strcmp(key, "lcores") == 0 || strcmp(key, "address") == 0
-					       ? params_list(equals + 1)
-					       : json_object_new_string(equals + 1));
+				       params_is_list(key) ? params_list(equals + 1)
+							   : json_object_new_string(equals + 1));
 	}
 	return true;
 }
@@ -166,6 +177,8 @@ static const struct command commands[] = {
 	 1, INT_MAX, "port.add", params_add, client_print_nothing},
 	{"port", "del", "NAME", "remove a port", 1, 1, "port.del", params_name,
 	 client_print_nothing},
+	{"port", "restart", "NAME", "stop the device of an uplink and start it anew", 1, 1,
+	 "port.restart", params_name, client_print_nothing},
 	{"fdb", "list", "", "which station is behind which port", 0, 0, "fdb.list", NULL,
 	 client_print_fdb},
 	{"fdb", "flush", "[PORT]", "forget the learned stations (of a port)", 0, 1, "fdb.flush",

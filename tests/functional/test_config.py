@@ -30,6 +30,11 @@ def with_vhost(text):
     return with_port('name: v, type: vhost-user, socket: /tmp/a, ' + text)
 
 
+def with_vf(text):
+    """A config with a vf port on line 6."""
+    return with_port('name: u, type: vf, ' + text)
+
+
 # text, what the sentence must match; line numbers count from the first line of HEAD
 WRONG = {
     'mtu too small for IPv6': (with_port('name: t, type: tap, mtu: 1000, address: ["fd77::1/64"]'),
@@ -76,9 +81,9 @@ WRONG = {
     'unknown type': (with_port('name: v, type: vhostuser'),
                      r':6: ports: v: type: "vhostuser" .*vhost-user'),
     'key of another kind': (with_vhost('ifname: x'),
-                            r':6: ports: v: ifname: only a tap port has one'),
+                            r':6: ports: v: ifname: only a port of type tap has one'),
     'socket of a tap': (with_port('name: t, type: tap, socket: /tmp/a'),
-                        r':6: ports: t: socket: only a vhost-user port has one'),
+                        r':6: ports: t: socket: only a port of type vhost-user has one'),
     'bad mode': (with_vhost('mode: both'),
                  r':6: ports: v: mode: "both" .*server, client'),
     'bad datapath': (with_vhost('datapath: fast'),
@@ -94,6 +99,52 @@ WRONG = {
                r':6: ports: v: queues: 0 is not in 1\.\.'),
     'interface name of 16 bytes': (with_port('name: t, type: tap, ifname: abcdefghijklmnop'),
                                    r':6: ports: t: ifname: .*15'),
+    'no VF': (with_port('name: u, type: vf'), r':6: ports: u: which VF .*pf and vf, or pci'),
+    'pf without vf': (with_vf('pf: eth2'), r':6: ports: u: vf is missing'),
+    'vf without pf': (with_vf('vf: 0'), r':6: ports: u: pf is missing'),
+    'pf and pci': (with_vf('pf: eth2, vf: 0, pci: 01:10.0'),
+                   r':6: ports: u: pci: there is pf as well'),
+    'num_vfs with pci': (with_vf('pci: 01:10.0, num_vfs: 4'), r':6: ports: u: num_vfs: .*pci'),
+    'vf beyond num_vfs': (with_vf('pf: eth2, vf: 4, num_vfs: 4'),
+                          r':6: ports: u: vf: .*4 is not in 0\.\.3'),
+    'bad PCI address': (with_vf('pci: "01:10"'),
+                        r':6: ports: u: pci: "01:10" is not a PCI address'),
+    'bad PF': (with_vf('pf: sixteen-bytes-xx, vf: 0'),
+               r':6: ports: u: pf: "sixteen-bytes-xx" is neither'),
+    'bad port VLAN': (with_vf('pci: 01:10.0, vlan: 4095'),
+                      r':6: ports: u: vlan: 4095 is not in 0\.\.4094'),
+    'bad trust': (with_vf('pci: 01:10.0, trust: full'),
+                  r':6: ports: u: trust: "full" is neither on nor off'),
+    'bad spoofcheck': (with_vf('pci: 01:10.0, spoofcheck: 2'), r':6: ports: u: spoofcheck: "2"'),
+    'bad link_state': (with_vf('pci: 01:10.0, link_state: up'),
+                       r':6: ports: u: link_state: "up" .*auto, enable, disable'),
+    'min_rate above max_rate': (with_vf('pci: 01:10.0, min_rate: 2, max_rate: 1'),
+                                r':6: ports: u: min_rate: 2 is more than max_rate'),
+    'bad filter': (with_vf('pci: 01:10.0, filter: all'),
+                   r':6: ports: u: filter: "all" .*auto, promiscuous, mac-list, own'),
+    'bad VLAN': (with_vf('pci: 01:10.0, vlans: [10, 0]'), r':6: ports: u: vlans: "0"'),
+    'VLAN twice': (with_vf('pci: 01:10.0, vlans: [10, 10]'),
+                   r':6: ports: u: vlans: VLAN 10 is there twice'),
+    'key of vf with an ethdev': (
+        with_port('name: u, type: ethdev, devargs: net_null0, trust: on'),
+        r':6: ports: u: trust: only a port of type vf has one'),
+    'no devargs': (with_port('name: u, type: ethdev'), r':6: ports: u: devargs is missing'),
+    'empty devargs': (with_port('name: u, type: ethdev, devargs: ""'),
+                      r':6: ports: u: devargs: is empty'),
+    'devargs with a space': (
+        with_port('name: u, type: ethdev, devargs: "net_null0, copy=1"'),
+        r':6: ports: u: devargs: .*space'),
+    'two ports with one VF': (
+        with_vf('pci: 01:1a.0') + '  - {name: w, type: vf, pci: "0000:01:1A.0"}\n',
+        r':7: ports: w: pci: port u '),
+    'two ports with one device': (
+        with_port('name: u, type: ethdev, devargs: net_null0') +
+        '  - {name: w, type: ethdev, devargs: "net_null0,copy=1"}\n',
+        r':7: ports: w: devargs: port u '),
+    'two ports with one MAC': (
+        with_vf('pci: 01:1a.0, mac: "52:54:00:77:00:01"') +
+        '  - {name: t, type: tap, mac: "52:54:00:77:00:01"}\n',
+        r':7: ports: t: mac: port u '),
     'bad MAC': (with_port('name: t, type: tap, mac: "52:54:00"'),
                 r':6: ports: t: mac: "52:54:00"'),
     'group MAC': (with_port('name: t, type: tap, mac: "01:00:5e:00:00:01"'),
@@ -156,6 +207,22 @@ def test_check_right(tmp_path):
     assert done.returncode == 0, done.stderr
     repo = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     done = run_vswitchd('--check', '-c', os.path.join(repo, 'conf', 'example.yaml'))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize('text', [
+    'type: vf, pf: eth2, vf: 3, num_vfs: 4, mac: "52:54:00:77:00:01", vlan: 0, trust: on, '
+    'spoofcheck: off, link_state: enable, min_rate: 0, max_rate: 1000, filter: mac-list, '
+    'vlans: [10, 20], queues: 2, mtu: 1500, max_macs: 100',
+    'type: vf, pf: "0000:01:00.0", vf: 0',
+    'type: vf, pci: 01:10.0',
+    'type: ethdev, devargs: "net_af_packet0,iface=veth0", filter: promiscuous, vlans: []',
+])
+def test_check_right_uplink(tmp_path, text):
+    """Uplinks are right on a machine that has no such device: whether it has, is for the start."""
+    file = tmp_path / 'c.yaml'
+    file.write_text(with_port('name: up0, ' + text), encoding='utf-8')
+    done = run_vswitchd('--check', '-c', str(file))
     assert done.returncode == 0, done.stderr
 
 
@@ -357,7 +424,10 @@ def test_config_show_is_config(tmp_path):
     """What `config show` prints is a configuration that says the same."""
     ports = [GOOD, dict(TAP, mac='52:54:00:77:00:fe', address=['10.77.0.254/24', 'fd77::fe/64']),
              {'name': 'c', 'type': 'vhost-user', 'socket': 'c.sock', 'mode': 'client', 'mtu': 9000,
-              'datapath': 'library', 'queues': 2, 'max_macs': 7, 'permissions': '0600'}]
+              'datapath': 'library', 'queues': 2, 'max_macs': 7, 'permissions': '0600'},
+             {'name': 'up', 'type': 'vf', 'pf': 'nosuch0', 'vf': 1, 'num_vfs': 4, 'vlan': 0,
+              'mac': '52:54:00:77:01:00', 'trust': 'on', 'spoofcheck': 'off', 'vlans': [10, 20],
+              'filter': 'mac-list', 'link_state': 'enable', 'min_rate': 0, 'max_rate': 1000}]
     with Daemon({'ports': ports}) as d:
         text = d.ctl_text('config', 'show')
         file = tmp_path / 'shown.yaml'
@@ -368,7 +438,8 @@ def test_config_show_is_config(tmp_path):
         d.ctl('config', 'apply', str(file))
         assert d.ctl('port', 'list') == before
         assert d.ctl_text('config', 'show') == text
-        for word in ('10.77.0.254/24', 'fd77::fe/64', 'client', 'library', '9000'):
+        for word in ('10.77.0.254/24', 'fd77::fe/64', 'client', 'library', '9000', 'nosuch0',
+                     'trust: on', 'spoofcheck: off', 'vlans: [10, 20]', 'max_rate: 1000'):
             assert word in text
 
 

@@ -106,6 +106,13 @@ def test_tables_for_people(daemon):
 @pytest.mark.parametrize('words,pattern', [
     (['port', 'show', 'nosuch'], 'nosuch'),
     (['port', 'del', 'nosuch'], 'nosuch'),
+    (['port', 'restart', 'nosuch'], 'nosuch'),
+    (['port', 'restart', 'vm1'], 'vm1: a vhost-user port has no device to restart'),
+    (['port', 'add', 'up0', 'type=vf', 'pf=nosuch0'], 'up0: vf is missing'),
+    (['port', 'add', 'up0', 'type=vf', 'pf=nosuch0', 'vf=0', 'vlans=7,4095'],
+     'up0: vlans: "4095"'),
+    (['port', 'add', 'up0', 'type=vf', 'pf=nosuch0', 'vf=0'], 'up0: .*nosuch0'),
+    (['port', 'add', 'up0', 'type=ethdev', 'devargs=nosuch0'], 'up0: .*nosuch0'),
     (['stats', 'nosuch'], 'nosuch'),
     (['port', 'add', 'vm1', 'type=vhost-user', 'socket=/tmp/vst-x.sock'], 'vm1'),
     (['port', 'add', 'vm2', 'type=vhost-user'], 'vm2: socket'),

@@ -16,8 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const struct port_ops vhost = {.type = "vhost-user"};
 static const struct port_ops tap = {.type = "tap"};
-static const struct port_ops *const kinds[] = {&vhost, &tap, NULL};
-static const struct rpc_method methods[] = {{NULL, NULL}};
+static const struct port_ops vf = {.type = "vf"};
+static const struct port_ops ethdev = {.type = "ethdev"};
+static const struct port_ops *const kinds[] = {&vhost, &tap, &vf, &ethdev, NULL};
+static const struct rpc_method methods[] = {{.name = NULL}};
 
 /* What was loaded prints as something that loads to the same. */
 static void

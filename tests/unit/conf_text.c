@@ -12,8 +12,10 @@
 
 static const struct port_ops vhost = {.type = "vhost-user"};
 static const struct port_ops tap = {.type = "tap"};
+static const struct port_ops vf = {.type = "vf"};
+static const struct port_ops ethdev = {.type = "ethdev"};
 
-const struct port_ops *const kinds[] = {&vhost, &tap, NULL};
+const struct port_ops *const kinds[] = {&vhost, &tap, &vf, &ethdev, NULL};
 
 struct conf *
 load(const char *text)
@@ -26,4 +28,29 @@ load(const char *text)
 		fail_msg("refused: %s", e.text);
 	assert_non_null(conf);
 	return conf;
+}
+
+void
+refused_len(const char *text, size_t len, const char *sentence)
+{
+	struct conf other, *conf = &other; /* to see that it is set */
+	struct error e = {0};
+	int rc = conf_load_text(text, len, "t.yaml", kinds, &conf, &e);
+
+	assert_string_equal(e.text, sentence);
+	assert_true(rc < 0);
+	assert_null(conf);
+}
+
+void
+refused(const char *text, const char *sentence)
+{
+	refused_len(text, strlen(text), sentence);
+}
+
+void
+all_refused(const struct wrong *wrong, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		refused(wrong[i].text, wrong[i].sentence);
 }

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,75 @@ test_mtu(void **state)
 	applied("ports:\n- {name: tap1, type: tap, queues: 2}\n"
 		"- {name: vm1, type: vhost-user, socket: /vm1, mtu: 9000}\n",
 		"del vm1; add vm1; ");
+}
+
+#define VF(name, keys)	   "- {name: " name ", type: vf, " keys "}\n"
+#define ETHDEV(name, args) "- {name: " name ", type: ethdev, devargs: \"" args "\"}\n"
+
+/*
+ * A device goes from one port to another: it is not asked for before it is free. The check of a
+ * port that fails stands for what it says of a device that is in use.
+ */
+static void
+test_devices(void **state)
+{
+	static const char *const uplinks[][2] = {
+		{VF("a", "pf: eth2, vf: 1"), VF("b", "pf: eth2, vf: 1, trust: on")},
+		{VF("a", "pci: 0000:01:10.0"), VF("b", "pci: 01:10.0")},
+		{ETHDEV("a", "net_af_packet0,iface=x"), ETHDEV("b", "net_af_packet0,iface=y")},
+		{ETHDEV("a", "0000:01:10.0"), VF("b", "pci: 01:10.0")},
+		{VF("a", "pci: 01:10.0"), ETHDEV("b", "0000:01:10.0,x=1")},
+		{ETHDEV("a", "bus=pci,addr=1"), ETHDEV("b", "bus=pci,addr=1")},
+	};
+	static const char *const others[][2] = {
+		{VF("a", "pf: eth2, vf: 1"), VF("b", "pf: eth2, vf: 2")},
+		{VF("a", "pf: eth2, vf: 1"), VF("b", "pf: eth3, vf: 1")},
+		{VF("a", "pci: 01:10.0"), VF("b", "pci: 01:10.2")},
+		{ETHDEV("a", "net_af_packet0"), ETHDEV("b", "net_af_packet00")},
+		{ETHDEV("a", "bus=pci,addr=1"), ETHDEV("b", "bus=pci,addr=2")},
+		{ETHDEV("a", "net_tap0"), VF("b", "pf: eth2, vf: 0")},
+	};
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(uplinks) / sizeof(uplinks[0]); i++) {
+		fake.fail_check = NULL;
+		snprintf(text, sizeof(text), "ports:\n%s", uplinks[i][0]);
+		applied(text, i ? "del b; add a; " : "add a; ");
+		fake.fail_check = "b";
+		fake.fail_check_code = -EBUSY;
+		snprintf(text, sizeof(text), "ports:\n%s", uplinks[i][1]);
+		refused(text, -EBUSY, "t.yaml:2: port b: check: refused", "del a; add a; ");
+		fake.fail_check = NULL;
+		applied(text, "del a; add b; ");
+	}
+	applied("ports: []", "del b; ");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		fake.fail_check = NULL;
+		snprintf(text, sizeof(text), "ports:\n%s", others[i][0]);
+		applied(text, "add a; ");
+		fake.fail_check = "b";
+		snprintf(text, sizeof(text), "ports:\n%s", others[i][1]);
+		refused(text, -EBUSY, "t.yaml:2: port b: check: refused", "");
+		applied("ports: []", "del a; ");
+	}
+}
+
+/* What is wanted of the PF and the filter makes it another port; said otherwise it is the same. */
+static void
+test_uplink_keys(void **state)
+{
+	(void)state;
+	applied("ports:\n" VF("a", "pci: 01:1A.0, trust: on"), "add a; ");
+	applied("ports:\n" VF("a", "pci: \"0000:01:1a.0\", trust: yes, filter: auto, vlans: []"),
+		"");
+	applied("ports:\n" VF("a", "pci: 01:1a.0, trust: off"), "del a; add a; ");
+	applied("ports:\n" VF("a", "pci: 01:1a.0"), "del a; add a; ");
+	applied("ports:\n" VF("a", "pci: 01:1a.0, vlan: 0"), "del a; add a; ");
+	applied("ports:\n" VF("a", "pci: 01:1a.0, vlan: 0, vlans: [7]"), "del a; add a; ");
+	/* the fake one has no set_mtu */
+	applied("ports:\n" VF("a", "pci: 01:1a.0, vlan: 0, vlans: [7], mtu: 9000"),
+		"del a; add a; ");
 }
 
 static void
@@ -253,6 +323,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_difference, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mtu, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_devices, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_uplink_keys, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_switch_keys, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_before_any_step, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_undone, setup, teardown),

@@ -36,7 +36,13 @@ static const char full[] =
 	"  - {name: vm2, type: vhost-user, socket: /tmp/\xc3\xa4.sock}\n"
 	"  - {name: inband, type: tap, ifname: vs-inband, mac: \"52:54:00:77:00:FE\",\n"
 	"     address: [10.77.0.254/24, \"fd77::fe/64\"], queues: 2, max_macs: 9}\n"
-	"  - {name: tap2, type: tap}\n";
+	"  - {name: tap2, type: tap}\n"
+	"  - {name: up0, type: vf, pf: eth2, vf: 2, num_vfs: 4, mac: \"52:54:00:77:01:00\",\n"
+	"     vlan: 100, trust: on, spoofcheck: off, link_state: enable, min_rate: 10,\n"
+	"     max_rate: 4294967295, filter: mac-list, vlans: [10, 4094], queues: 2}\n"
+	"  - {name: up1, type: vf, pci: 01:1F.7}\n"
+	"  - {name: up2, type: ethdev, devargs: \"net_af_packet0,iface=veth0\",\n"
+	"     filter: promiscuous, vlans: [1]}\n";
 
 static void
 test_defaults(void **state)
@@ -64,6 +70,56 @@ test_defaults(void **state)
 }
 
 static void
+test_full_uplinks(void **state)
+{
+	static const uint8_t mac[6] = {0x52, 0x54, 0, 0x77, 1, 0};
+	struct conf *conf = load(full);
+	const struct port_conf *p = &conf->ports[4];
+
+	(void)state;
+	assert_string_equal(p[0].type, "vf");
+	assert_string_equal(p[0].vf.pf, "eth2");
+	assert_string_equal(p[0].vf.pci, "");
+	assert_int_equal(p[0].vf.vf, 2);
+	assert_int_equal(p[0].vf.num_vfs, 4);
+	assert_true(p[0].vf.wish.has_mac);
+	assert_memory_equal(&p[0].vf.wish.mac, mac, 6);
+	assert_false(p[0].tap.has_mac);
+	assert_int_equal(p[0].vf.wish.vlan, 100);
+	assert_int_equal(p[0].vf.wish.trust, PORT_WISH_ON);
+	assert_int_equal(p[0].vf.wish.spoofcheck, PORT_WISH_OFF);
+	assert_int_equal(p[0].vf.wish.link_state, PORT_LINK_STATE_ENABLE);
+	assert_int_equal(p[0].vf.wish.min_rate, 10);
+	assert_int_equal(p[0].vf.wish.max_rate, UINT32_MAX);
+	assert_int_equal(p[0].uplink.filter, PORT_FILTER_MAC_LIST);
+	assert_int_equal(p[0].uplink.n_vlans, 2);
+	assert_int_equal(p[0].uplink.vlans[0], 10);
+	assert_int_equal(p[0].uplink.vlans[1], 4094);
+	assert_int_equal(p[0].queues, 2);
+	assert_true(p[0].max_macs == (uint32_t)PORT_MACS_UNLIMITED);
+
+	assert_string_equal(p[1].vf.pci, "0000:01:1f.7");
+	assert_string_equal(p[1].vf.pf, "");
+	assert_int_equal(p[1].vf.num_vfs, 0);
+	assert_false(p[1].vf.wish.has_mac);
+	assert_int_equal(p[1].vf.wish.vlan, PORT_VLAN_NONE);
+	assert_int_equal(p[1].vf.wish.trust, PORT_WISH_NONE);
+	assert_int_equal(p[1].vf.wish.spoofcheck, PORT_WISH_NONE);
+	assert_int_equal(p[1].vf.wish.link_state, PORT_LINK_STATE_NONE);
+	assert_int_equal(p[1].vf.wish.min_rate, PORT_RATE_NONE);
+	assert_int_equal(p[1].vf.wish.max_rate, PORT_RATE_NONE);
+	assert_int_equal(p[1].uplink.filter, PORT_FILTER_AUTO);
+	assert_int_equal(p[1].uplink.n_vlans, 0);
+
+	assert_string_equal(p[2].type, "ethdev");
+	assert_string_equal(p[2].ethdev.devargs, "net_af_packet0,iface=veth0");
+	assert_int_equal(p[2].uplink.filter, PORT_FILTER_PROMISCUOUS);
+	assert_int_equal(p[2].uplink.n_vlans, 1);
+	assert_int_equal(p[2].uplink.vlans[0], 1);
+	conf_free(conf);
+}
+
+static void
 test_full(void **state)
 {
 	static const uint8_t mac[6] = {0x52, 0x54, 0, 0x77, 0, 0xfe};
@@ -83,7 +139,7 @@ test_full(void **state)
 	assert_int_equal(conf->log, LOG_LEVEL_DEBUG);
 	assert_int_equal(conf->fdb_max, 1024);
 	assert_int_equal(conf->fdb_ageing_s, 20);
-	assert_int_equal(conf->n_ports, 4);
+	assert_int_equal(conf->n_ports, 7);
 
 	assert_string_equal(p[0].type, "vhost-user");
 	assert_string_equal(p[0].vhost.socket, "/tmp/a \"b\\.sock");
@@ -135,11 +191,41 @@ assert_same(struct conf *a, struct conf *b)
 	assert_memory_equal(a, b, offsetof(struct conf, ports));
 }
 
+/* What is asked for in so many words is not what is left out. */
+#define VF_OF_ZEROES                                                                               \
+	"ports: [{name: a, type: vf, pf: \"0000:0A:00.0\", vf: 0, vlan: 0, trust: off, "           \
+	"spoofcheck: no, min_rate: 0, max_rate: 0, filter: own}]"
+#define VF_OF_OTHER_WORDS                                                                          \
+	"ports: [{name: a, type: vf, pci: 10000:01:10.0, vlan: 4094, trust: true, spoofcheck: "    \
+	"\"on\", link_state: disable, min_rate: 5, filter: promiscuous}]"
+
+static void
+test_zeroes(void **state)
+{
+	struct conf *conf = load(VF_OF_ZEROES);
+	const struct port_conf *p = &conf->ports[0];
+
+	(void)state;
+	assert_string_equal(p->vf.pf, "0000:0a:00.0");
+	assert_int_equal(p->vf.vf, 0);
+	assert_int_equal(p->vf.wish.vlan, 0);
+	assert_int_equal(p->vf.wish.trust, PORT_WISH_OFF);
+	assert_int_equal(p->vf.wish.spoofcheck, PORT_WISH_OFF);
+	assert_int_equal(p->vf.wish.min_rate, 0);
+	assert_int_equal(p->vf.wish.max_rate, 0);
+	assert_int_equal(p->uplink.filter, PORT_FILTER_OWN);
+	conf_free(conf);
+}
+
 static void
 test_round_trip(void **state)
 {
-	static const char *const texts[] = {full, "{}", "switch: {idle: poll, log: err}",
-					    "switch: {idle: auto, log: warn, memory: 65M}"};
+	static const char *const texts[] = {full,
+					    "{}",
+					    "switch: {idle: poll, log: err}",
+					    "switch: {idle: auto, log: warn, memory: 65M}",
+					    VF_OF_ZEROES,
+					    VF_OF_OTHER_WORDS};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -187,6 +273,24 @@ test_same_port(void **state)
 		{2, offsetof(struct port_conf, tap.n_addresses), 3},
 		{2, offsetof(struct port_conf, tap.addresses[1].in6.s6_addr[15]), 1},
 		{2, offsetof(struct port_conf, tap.addresses[0].prefix_len), 1},
+		{4, offsetof(struct port_conf, vf.pf), 1},
+		{4, offsetof(struct port_conf, vf.vf), 1},
+		{4, offsetof(struct port_conf, vf.num_vfs), 1},
+		{4, offsetof(struct port_conf, vf.wish.has_mac), 1},
+		{4, offsetof(struct port_conf, vf.wish.mac.ether_addr_octet[5]), 1},
+		{4, offsetof(struct port_conf, vf.wish.vlan), 1},
+		{4, offsetof(struct port_conf, vf.wish.trust), 3},
+		{4, offsetof(struct port_conf, vf.wish.spoofcheck), 3},
+		{4, offsetof(struct port_conf, vf.wish.link_state), 3},
+		{4, offsetof(struct port_conf, vf.wish.min_rate), 1},
+		{4, offsetof(struct port_conf, vf.wish.max_rate), 1},
+		{4, offsetof(struct port_conf, uplink.filter), 1},
+		{4, offsetof(struct port_conf, uplink.n_vlans), 3},
+		{4, offsetof(struct port_conf, uplink.vlans[1]), 1},
+		{5, offsetof(struct port_conf, vf.pci[11]), 1},
+		{6, offsetof(struct port_conf, ethdev.devargs), 1},
+		{6, offsetof(struct port_conf, uplink.filter), 1},
+		{6, offsetof(struct port_conf, uplink.vlans[0]), 2},
 	};
 	struct conf *conf = load(full);
 
@@ -223,17 +327,17 @@ test_add_and_del(void **state)
 
 	(void)state;
 	assert_int_equal(conf_add_port(base, json, strlen(json), kinds, &more, &e), 0);
-	assert_int_equal(base->n_ports, 4);
-	assert_int_equal(more->n_ports, 5);
-	assert_string_equal(more->ports[4].vhost.socket, "/vm3");
-	assert_int_equal(more->ports[4].queues, 2);
-	assert_int_equal(more->ports[4].mtu, 2000);
-	assert_int_equal(more->lines[4], 0);
+	assert_int_equal(base->n_ports, 7);
+	assert_int_equal(more->n_ports, 8);
+	assert_string_equal(more->ports[7].vhost.socket, "/vm3");
+	assert_int_equal(more->ports[7].queues, 2);
+	assert_int_equal(more->ports[7].mtu, 2000);
+	assert_int_equal(more->lines[7], 0);
 	assert_int_equal(conf_del_port(more, "vm3", &less, &e), 0);
 	assert_same(base, less);
 	conf_free(less);
 	assert_int_equal(conf_del_port(more, "vm1", &less, &e), 0);
-	assert_int_equal(less->n_ports, 4);
+	assert_int_equal(less->n_ports, 7);
 	assert_null(conf_find_port(less, "vm1"));
 	assert_string_equal(less->ports[0].name, "vm2");
 	assert_int_equal(less->lines[0], 15);
@@ -245,13 +349,15 @@ test_add_and_del(void **state)
 	add_refused(base, "{name: vm3, type: tap, mtu: 90000}",
 		    "port vm3: mtu: 90000 is not in 68..65535");
 	add_refused(base, "{name: vm3, type: vhost-user, socket: /a, ifname: b}",
-		    "port vm3: ifname: only a tap port has one");
+		    "port vm3: ifname: only a port of type tap has one");
 	add_refused(base, "{name: vm1, type: tap}", "port vm1: name: another port has this name");
 	add_refused(base, "{type: tap}", "port: name is missing");
 	add_refused(
 		base, "{name: x, foo: 1}",
 		"foo: there is no such key; there are name, type, lcores, queues, mtu, max_macs, "
-		"socket, mode, datapath, owner, group, permissions, ifname, mac, address");
+		"socket, mode, datapath, owner, group, permissions, ifname, mac, address, filter, "
+		"vlans, pf, vf, num_vfs, pci, vlan, trust, spoofcheck, link_state, min_rate, "
+		"max_rate, devargs");
 	add_refused(base, "{name: vm3, type: tap, lcores: [2]}",
 		    "port vm3: lcores: CPU 2 is not in switch: workers");
 	conf_free(more);
@@ -297,9 +403,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),    cmocka_unit_test(test_full),
-		cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_same_port),
-		cmocka_unit_test(test_add_and_del), cmocka_unit_test(test_switch_of_machine),
+		cmocka_unit_test(test_defaults),     cmocka_unit_test(test_full),
+		cmocka_unit_test(test_full_uplinks), cmocka_unit_test(test_zeroes),
+		cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_same_port),
+		cmocka_unit_test(test_add_and_del),  cmocka_unit_test(test_switch_of_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

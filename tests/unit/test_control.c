@@ -112,6 +112,34 @@ test_add_and_del(void **state)
 }
 
 static void
+test_restart(void **state)
+{
+	(void)state;
+	answers("port.add", "{\"name\":\"up0\",\"type\":\"vf\",\"pf\":\"eth2\",\"vf\":0}",
+		"{\"name\":\"up0\"}");
+	answers("port.add",
+		"{\"name\":\"up1\",\"type\":\"ethdev\",\"devargs\":\"net_null0\",\"vlans\":[7]}",
+		"{\"name\":\"up1\"}");
+	fake.journal[0] = 0;
+	answers("port.restart", "{\"name\":\"up0\"}", "{\"name\":\"up0\"}");
+	answers("port.restart", "{\"name\":\"up1\"}", "{\"name\":\"up1\"}");
+	assert_string_equal(fake.journal, "restart up0; restart up1; ");
+	fake.fail_restart = true;
+	refuses("port.restart", "{\"name\":\"up0\"}", -32000, "port up0: restart: refused");
+	assert_non_null(switch_port_find(&fake.sw, "up0"));
+	fake.journal[0] = 0;
+	refuses("port.restart", "{\"name\":\"vm1\"}", -32000,
+		"port vm1: a vhost-user port has no device to restart");
+	refuses("port.restart", "{\"name\":\"in\"}", -32000,
+		"port in: a tap port has no device to restart");
+	refuses("port.restart", "{\"name\":\"vm2\"}", -32000, "port vm2: open: refused");
+	refuses("port.restart", "{\"name\":\"vm9\"}", -32000, "port vm9: there is no such port");
+	refuses("port.restart", "{}", -32602, "parameter name is missing or no text");
+	refuses("port.restart", "{\"port\":\"up0\"}", -32602, "there is no parameter \"port\"");
+	assert_string_equal(fake.journal, "");
+}
+
+static void
 test_fdb(void **state)
 {
 	static const uint8_t macs[3][6] = {
@@ -219,7 +247,8 @@ test_status(void **state)
 	snprintf(text, sizeof(text),
 		 "{\"name\":\"vswitch\",\"version\":\"1.2.3\",\"dpdk\":\"DPDK 0\",\"pid\":%d,"
 		 "\"workers\":1,\"ports\":3,\"ports_up\":1,\"ports_failed\":1,\"stations\":0,"
-		 "\"stations_max\":64,\"hugepages\":true,\"memory\":268435456,\"config\":\"%s\"}",
+		 "\"stations_max\":64,\"hugepages\":true,\"memory\":268435456,\"retired_pools\":0,"
+		 "\"config\":\"%s\"}",
 		 (int)getpid(), conf_path);
 	assert_string_equal(
 		json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN |
@@ -278,6 +307,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_add_and_del, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fdb, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stats, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_workers, setup, teardown),
