@@ -33,6 +33,7 @@ enum {
 	BATCHES_IN_FLIGHT = 4,		  /* of each rx queue, in tx queues of other ports */
 	POOL_SPARE = 512,		  /* mbufs that lcores may keep near themselves */
 	VLAN_ID_MASK = 0xfff,
+	SENT_MIN = RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN, /* bytes of a frame on a wire */
 };
 
 struct ethdev_txq {
@@ -45,6 +46,7 @@ struct ethdev {
 	uint16_t n_rxd, n_txd;	    /* descriptors of a queue */
 	uint32_t n_segs;	    /* that a received frame may have */
 	uint32_t burst_max;	    /* frames of one rx */
+	uint32_t sent_min;	    /* bytes of a frame that is sent */
 	_Atomic uint16_t port_vlan; /* control: wo, workers: ro; 0: none */
 	int node;		    /* control; of its memory */
 	uint64_t rss_hf;	    /* control; 0: no RSS */
@@ -180,11 +182,10 @@ queues_set_up(struct ethdev *dev, const struct rte_eth_dev_info *info, const cha
 	for (i = 0; i < dev->n_rxq && err == 0; i++)
 		err = rte_eth_rx_queue_setup(dev->dpdk_port, i, dev->n_rxd, node, NULL, dev->pool);
 	if (err)
-		return error_set(
-			e, err,
-			"port %s: the driver %s can't set up its queues (%u): %s: if packet "
-			"memory is short, raise switch: memory",
-			port_name, info->driver_name, dev->n_rxq, rte_strerror(-err));
+		return error_set(e, err,
+				 "port %s: the driver %s can't set up its queues (%u): %s%s",
+				 port_name, info->driver_name, dev->n_rxq, rte_strerror(-err),
+				 err == -ENOMEM ? ": raise switch: memory" : "");
 	return 0;
 }
 
@@ -301,6 +302,7 @@ ethdev_open(uint16_t dpdk_port, const struct ethdev_conf *conf, const struct por
 	dev->conf = *conf;
 	dev->n_rxq = conf->n_rxq;
 	dev->n_txq = conf->n_txq;
+	dev->sent_min = conf->pads ? SENT_MIN : 0;
 	for (uint16_t i = 0; i < dev->n_txq; i++)
 		rte_spinlock_init(&dev->txqs[i].lock);
 	if (device_open(dev, port, e) == 0)
@@ -325,20 +327,21 @@ int
 ethdev_restart(struct ethdev *dev, const struct port *port, struct error *e)
 {
 	struct rte_eth_dev_info info;
-	int err = info_get(dev, &info, port->conf.name, e);
+	int err;
 
-	if (err)
-		return err;
 	if (dev->started)
 		rte_eth_dev_stop(dev->dpdk_port);
 	dev->started = false;
-	/* where there is no reset, or it is refused, a new start is what can be done */
+	/*
+	 * A driver that fails here has often closed the device half, as iavf and ixgbevf while
+	 * their PF is away: but for another reset, nothing may be asked of it then.
+	 */
 	err = rte_eth_dev_reset(dev->dpdk_port);
 	if (err && err != -ENOTSUP)
-		log_warn("port %s: the driver %s can't reset the device: %s: it is only started "
-			 "anew",
-			 port->conf.name, info.driver_name, rte_strerror(-err));
-	return device_start(dev, &info, port, e);
+		return error_set(e, err, "port %s: its driver can't reset the device: %s",
+				 port->conf.name, rte_strerror(-err));
+	err = info_get(dev, &info, port->conf.name, e);
+	return err ? err : device_start(dev, &info, port, e);
 }
 
 void
@@ -435,7 +438,8 @@ ethdev_tx(struct ethdev *dev, struct batch *batch, uint64_t set, struct worker *
 	uint64_t sent = 0;
 
 	set_foreach (i, set) {
-		struct rte_mbuf *m = mbuf_of_frame(&batch->frames[i], worker->pool);
+		struct rte_mbuf *m =
+			mbuf_of_padded_frame(&batch->frames[i], worker->pool, dev->sent_min);
 
 		if (unlikely(!m)) {
 			stats_drop(stats, DROP_TX_NO_MBUF, 1);

@@ -28,6 +28,8 @@ struct ethdev_conf {
 	bool rss;		       /* spread received frames by their IP addresses and ports */
 	bool filters_vlans;	       /* let only those VLANs in that are asked for */
 	bool interrupts;	       /* link and removal are told by interrupt where it can */
+	bool pads;		       /* a card is behind it, which may take what is too short for
+					  Ethernet as an attack, and stop its VF */
 };
 
 /*
@@ -43,7 +45,8 @@ void ethdev_close(struct ethdev *dev);
 /*
  * No worker may be using the device meanwhile. Stops it and starts it anew, with a reset of the
  * hardware where the driver has one (then addresses, modes and VLANs are to be set again). 0; or
- * -errno with the sentence in e and the device stopped: call it again later.
+ * -errno with the sentence in e and the device stopped, maybe closed half by its driver: call it
+ * again later, or ethdev_close(), but nothing else.
  */
 int ethdev_restart(struct ethdev *dev, const struct port *port, struct error *e);
 

@@ -128,10 +128,10 @@ learn_from_wire(struct worker *w, const struct port_table *table, uint64_t key,
 	return *echo ? learned : fdb_learn(w->sw->fdb, key, in->id, now_s);
 }
 
-/* Returns the frames of good that did not come back to us. */
+/* Returns the frames whose source is a station that must have sent them from elsewhere. */
 static uint64_t
 learn(struct worker *w, const struct port_table *table, const struct way *way, uint64_t good,
-      const struct port *in, struct port_stats *stats)
+      const struct port *in)
 {
 	uint32_t now_s = atomic_load_explicit(&w->sw->now_s, memory_order_relaxed);
 	bool is_uplink = in->ops->is_uplink, is_echo = false;
@@ -150,9 +150,7 @@ learn(struct worker *w, const struct port_table *table, const struct way *way, u
 		}
 		echoes |= (uint64_t)is_echo << i;
 	}
-	if (unlikely(echoes))
-		stats_drop(stats, DROP_RX_REFLECTED, set_count(echoes));
-	return good & ~echoes;
+	return echoes;
 }
 
 static void
@@ -221,10 +219,9 @@ deliver(struct worker *w, struct port *out, uint64_t set, const struct way *way)
 /* Each port gets what is for it and what is for all in one go: the order of its frames holds. */
 static void
 flood(struct worker *w, const struct port_table *table, struct port *in, uint64_t good,
-      const struct way *way)
+      uint64_t all, const struct way *way)
 {
 	struct port_stats *stats = worker_stats(w, in);
-	uint64_t all = frames_to(way, good, FLOOD);
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < table->n; i++) {
@@ -259,6 +256,20 @@ unicast(struct worker *w, const struct port_table *table, uint64_t good, const s
 		else
 			stats_drop(worker_stats(w, out), DROP_TX_DOWN, set_count(set));
 	}
+}
+
+/*
+ * What we sent to all, and what came back, goes no second time to all. What is for one known
+ * station did not go out by the uplink and is none of ours: a guest that sends with the address of
+ * the gateway keeps the gateway's frames from nobody.
+ */
+static uint64_t
+drop_echoes(const struct way *way, uint64_t echoes, struct port_stats *stats)
+{
+	uint64_t dropped = frames_to(way, echoes, FLOOD);
+
+	stats_drop(stats, DROP_RX_REFLECTED, set_count(dropped));
+	return dropped;
 }
 
 /*
@@ -297,7 +308,7 @@ forward_batch(struct worker *w, struct port *in)
 	struct port_stats *stats = worker_stats(w, in);
 	struct batch *b = w->batch;
 	struct way way;
-	uint64_t good;
+	uint64_t good, echoes, all;
 	bool any_flood;
 
 	good = classify(b, &way, in, stats);
@@ -307,16 +318,19 @@ forward_batch(struct worker *w, struct port *in)
 			fdb_prefetch(w->sw->fdb, way.dst[i]);
 		}
 	}
-	good = learn(w, table, &way, good, in, stats);
+	echoes = learn(w, table, &way, good, in);
 	look_up(w->sw, &way, b, good);
+	if (unlikely(echoes))
+		good &= ~drop_echoes(&way, echoes, stats);
 	good = check_ways(&way, table, in, good, stats, &any_flood);
-	if (any_flood)
-		snoop_batch(w, in, frames_to(&way, good, FLOOD));
+	all = any_flood ? frames_to(&way, good, FLOOD) : 0;
+	if (all)
+		snoop_batch(w, in, all);
 	if (unlikely(way.tagged))
 		set_foreach (i, way.tagged)
 			frame_tag(&b->frames[i]);
 	if (any_flood)
-		flood(w, table, in, good, &way);
+		flood(w, table, in, good, all, &way);
 	else
 		unicast(w, table, good, &way);
 }

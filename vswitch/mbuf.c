@@ -194,6 +194,22 @@ mbuf_of_frame(const struct frame *f, struct rte_mempool *pool)
 	return f->mbuf;
 }
 
+struct rte_mbuf *
+mbuf_of_padded_frame(const struct frame *f, struct rte_mempool *pool, uint32_t len_min)
+{
+	struct rte_mbuf *m;
+	uint16_t missing;
+
+	if (likely(f->len >= len_min))
+		return mbuf_of_frame(f, pool);
+	m = copy_of_frame(f, pool);
+	if (unlikely(!m))
+		return NULL;
+	missing = (uint16_t)(len_min - f->len);
+	memset(rte_pktmbuf_append(m, missing), 0, missing); /* a new mbuf has room */
+	return m;
+}
+
 /* Control thread only. */
 struct retired_pool {
 	struct retired_pool *next;

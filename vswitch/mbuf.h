@@ -41,6 +41,10 @@ void mbuf_release(struct batch *batch);
  */
 struct rte_mbuf *mbuf_of_frame(const struct frame *f, struct rte_mempool *pool);
 
+/* The same, but a frame that is shorter than len_min (<= 64 bytes) has zeroes behind it. */
+struct rte_mbuf *mbuf_of_padded_frame(const struct frame *f, struct rte_mempool *pool,
+				      uint32_t len_min);
+
 /*
  * A pool of n mbufs on a NUMA node, called use with a number; NULL with the sentence in e. Control
  * thread, as mbuf_pool_retire().

@@ -41,6 +41,9 @@ enum {
 	RECORDS_AT = 8,	       /* of both kinds of report with records */
 	RECORD_LEN = 4,	       /* bytes before the group's address */
 	OPTION_ALERT_LEN = 2,  /* RFC 2711 §2.1 */
+	/* from here on a response time is an exponent: up to 53 minutes, or 2.3 hours */
+	IGMPV3_FLOAT = 0x80, /* RFC 3376 §4.1.1 */
+	MLDV2_FLOAT = 0x8000 /* RFC 3810 §5.1.3 */
 };
 
 /* Where what is heard comes from. */
@@ -159,8 +162,9 @@ hear_records(const struct ear *ear, const uint8_t *at, uint32_t len, uint32_t gr
 }
 
 /*
- * A query that hosts answer: to all of them, for all groups, and of a length and TTL that none
- * ignores (RFC 3376 §4, §7.1). Others must start no ageing: no member would report.
+ * A query that hosts answer: to all of them, for all groups, of a length and TTL that none ignores
+ * (RFC 3376 §4, §7.1), and before their groups age out. Others must start no ageing: no member
+ * would report in time.
  */
 static bool
 is_igmp_query(const struct ear *ear, const struct ip *ip, const uint8_t *at, uint32_t len)
@@ -168,8 +172,8 @@ is_igmp_query(const struct ear *ear, const struct ip *ip, const uint8_t *at, uin
 	static const uint8_t all[ETH_ALEN] = {0x01, 0x00, 0x5e, 0x00, 0x00, 0x01};
 	static const uint8_t any[IPV4_LEN];
 
-	return (len == IGMP_LEN || len >= IGMPV3_QUERY_LEN) && ip->ip_ttl == 1 &&
-	       ip->ip_dst.s_addr == htonl(INADDR_ALLHOSTS_GROUP) &&
+	return (len == IGMP_LEN || (len >= IGMPV3_QUERY_LEN && at[1] < IGMPV3_FLOAT)) &&
+	       ip->ip_ttl == 1 && ip->ip_dst.s_addr == htonl(INADDR_ALLHOSTS_GROUP) &&
 	       memcmp(at + 4, any, sizeof(any)) == 0 &&
 	       memcmp(ear->frame->head, all, sizeof(all)) == 0;
 }
@@ -224,7 +228,8 @@ is_mld_query(const struct ear *ear, const struct ip6_hdr *ip, const uint8_t *at,
 	static const uint8_t all[ETH_ALEN] = {0x33, 0x33, 0x00, 0x00, 0x00, 0x01};
 	static const struct in6_addr all_nodes = {.s6_addr = {0xff, 0x02, [15] = 1}};
 
-	return (len == MLD_LEN || len >= MLDV2_QUERY_LEN) && IN6_IS_ADDR_LINKLOCAL(&ip->ip6_src) &&
+	return (len == MLD_LEN || (len >= MLDV2_QUERY_LEN && read_be16(at + 4) < MLDV2_FLOAT)) &&
+	       IN6_IS_ADDR_LINKLOCAL(&ip->ip6_src) &&
 	       memcmp(&ip->ip6_dst, &all_nodes, sizeof(all_nodes)) == 0 &&
 	       memcmp(at + 8, &in6addr_any, IPV6_LEN) == 0 &&
 	       memcmp(ear->frame->head, all, sizeof(all)) == 0;

@@ -322,97 +322,13 @@ sum_counts(const struct vswitch *sw, uint16_t id, struct port_counts *counts)
 		stats_sum(counts, &sw->workers[w]->stats[id]);
 }
 
-int
-switch_port_add(struct vswitch *sw, const struct port_conf *conf, struct error *e)
+/* The wire has as many stations as it likes: an eighth of the fdb stays for those behind others. */
+static uint32_t
+macs_max(const struct vswitch *sw, const struct port *port)
 {
-	const struct port_table *old = current_table(sw);
-	struct port_table *table = NULL;
-	struct port *port = NULL;
-	int err, id = find_free_id(old);
-
-	if (switch_port_find(sw, conf->name))
-		return error_set(e, -EEXIST, "port %s: there is a port of that name already",
-				 conf->name);
-	if (id < 0)
-		return error_set(e, -ENOSPC, "port %s: there are %u ports already, which is all",
-				 conf->name, old->n);
-	err = switch_port_check(sw, conf, e);
-	if (err)
-		return err;
-	port = port_create(sw, find_kind(sw, conf->type), (uint16_t)id, conf, e);
-	if (!port)
-		return -ENOMEM;
-	assign_workers(sw, port);
-	sum_counts(sw, port->id, &port->base);
-	fdb_set_port_limit(sw->fdb, port->id, conf->max_macs);
-	err = port->ops->open(port, e);
-	if (err)
-		goto fail;
-	table = table_with(old, port, NULL);
-	if (!table || change_ports(sw, table, port, true) != 0) {
-		err = error_set(e, -ENOMEM, "port %s: out of memory", conf->name);
-		goto fail_open;
-	}
-	log_info("port %s: added: %s, %u queue%s", conf->name, conf->type, conf->queues,
-		 conf->queues == 1 ? "" : "s");
-	return 0;
-
-fail_open:
-	port->ops->close(port);
-	free(table);
-fail:
-	port_free(port);
-	return err;
-}
-
-int
-switch_port_del(struct vswitch *sw, const char *name, struct error *e)
-{
-	struct port *port = switch_port_find(sw, name);
-	struct port_table *table;
-
-	if (!port)
-		return error_set(e, -ENOENT, "port %s: there is no such port", name);
-	table = table_with(current_table(sw), NULL, port);
-	if (!table || change_ports(sw, table, port, false) != 0) {
-		free(table);
-		return error_set(e, -ENOMEM, "port %s: out of memory", name);
-	}
-	/* nobody learns on it any more: what is forgotten now stays forgotten */
-	fdb_flush(sw->fdb, port->id, true);
-	groups_forget_port(sw->groups, port->id);
-	log_info("port %s: deleted", port->conf.name);
-	port->ops->close(port);
-	port_free(port);
-	return 0;
-}
-
-struct port *
-switch_port_find(struct vswitch *sw, const char *name)
-{
-	const struct port_table *table = current_table(sw);
-
-	for (uint32_t i = 0; i < table->n; i++)
-		if (strcmp(table->ports[i]->conf.name, name) == 0)
-			return table->ports[i];
-	return NULL;
-}
-
-void
-switch_port_walk(struct vswitch *sw, bool (*each)(struct port *port, void *arg), void *arg)
-{
-	const struct port_table *table = current_table(sw);
-
-	for (uint32_t i = 0; i < table->n; i++)
-		if (!each(table->ports[i], arg))
-			return;
-}
-
-void
-switch_port_counts(struct vswitch *sw, const struct port *port, struct port_counts *counts)
-{
-	sum_counts(sw, port->id, counts);
-	stats_subtract(counts, &port->base);
+	if (port->ops->is_uplink && port->conf.max_macs == (uint32_t)PORT_MACS_UNLIMITED)
+		return sw->conf.fdb_max - sw->conf.fdb_max / 8;
+	return port->conf.max_macs;
 }
 
 /* A guest that comes up again says anew what it has joined; what is behind an uplink does not. */
@@ -456,7 +372,7 @@ handle_fdb_full(const struct vswitch *sw, const struct port *port, const struct 
 	if (hint->arg == FDB_PORT_FULL)
 		log_warn("port %s: a station was not learned: %u stations are the port's limit "
 			 "(max_macs); frames to others are flooded",
-			 port->conf.name, port->conf.max_macs);
+			 port->conf.name, macs_max(sw, port));
 	else
 		log_warn("port %s: a station was not learned: the table is full (%u of %u; switch: "
 			 "fdb: max); frames to others are flooded",
@@ -484,6 +400,101 @@ handle_hint(const struct hint *hint, void *arg)
 	default:
 		break;
 	}
+}
+
+int
+switch_port_add(struct vswitch *sw, const struct port_conf *conf, struct error *e)
+{
+	const struct port_table *old = current_table(sw);
+	struct port_table *table = NULL;
+	struct port *port = NULL;
+	int err, id = find_free_id(old);
+
+	if (switch_port_find(sw, conf->name))
+		return error_set(e, -EEXIST, "port %s: there is a port of that name already",
+				 conf->name);
+	if (id < 0)
+		return error_set(e, -ENOSPC, "port %s: there are %u ports already, which is all",
+				 conf->name, old->n);
+	err = switch_port_check(sw, conf, e);
+	if (err)
+		return err;
+	port = port_create(sw, find_kind(sw, conf->type), (uint16_t)id, conf, e);
+	if (!port)
+		return -ENOMEM;
+	assign_workers(sw, port);
+	sum_counts(sw, port->id, &port->base);
+	fdb_set_port_limit(sw->fdb, port->id, macs_max(sw, port));
+	err = port->ops->open(port, e);
+	if (err)
+		goto fail;
+	table = table_with(old, port, NULL);
+	if (!table || change_ports(sw, table, port, true) != 0) {
+		err = error_set(e, -ENOMEM, "port %s: out of memory", conf->name);
+		goto fail_open;
+	}
+	log_info("port %s: added: %s, %u queue%s", conf->name, conf->type, conf->queues,
+		 conf->queues == 1 ? "" : "s");
+	return 0;
+
+fail_open:
+	port->ops->close(port);
+	free(table);
+fail:
+	port_free(port);
+	return err;
+}
+
+int
+switch_port_del(struct vswitch *sw, const char *name, struct error *e)
+{
+	struct port *port = switch_port_find(sw, name);
+	struct port_table *table;
+
+	if (!port)
+		return error_set(e, -ENOENT, "port %s: there is no such port", name);
+	table = table_with(current_table(sw), NULL, port);
+	if (!table || change_ports(sw, table, port, false) != 0) {
+		free(table);
+		return error_set(e, -ENOMEM, "port %s: out of memory", name);
+	}
+	/* nobody learns on it any more: what is forgotten now stays forgotten, and no hint that is
+	 * on its way is taken for one of the next port with this id */
+	sw->n_hints_lost += hint_drain(handle_hint, sw);
+	fdb_flush(sw->fdb, port->id, true);
+	groups_forget_port(sw->groups, port->id);
+	log_info("port %s: deleted", port->conf.name);
+	port->ops->close(port);
+	port_free(port);
+	return 0;
+}
+
+struct port *
+switch_port_find(struct vswitch *sw, const char *name)
+{
+	const struct port_table *table = current_table(sw);
+
+	for (uint32_t i = 0; i < table->n; i++)
+		if (strcmp(table->ports[i]->conf.name, name) == 0)
+			return table->ports[i];
+	return NULL;
+}
+
+void
+switch_port_walk(struct vswitch *sw, bool (*each)(struct port *port, void *arg), void *arg)
+{
+	const struct port_table *table = current_table(sw);
+
+	for (uint32_t i = 0; i < table->n; i++)
+		if (!each(table->ports[i], arg))
+			return;
+}
+
+void
+switch_port_counts(struct vswitch *sw, const struct port *port, struct port_counts *counts)
+{
+	sum_counts(sw, port->id, counts);
+	stats_subtract(counts, &port->base);
 }
 
 static bool

@@ -408,6 +408,21 @@ test_an_echo_moves_nobody(void **state)
 	assert_sets(1, 0, 0, 0);
 }
 
+/* A guest that takes the gateway's address upon itself does not cut the others off from it. */
+static void
+test_a_stolen_address_stops_no_unicast(void **state)
+{
+	(void)state;
+	world->ports[3].ops = &uplink_ops;
+	send_one(1, 0xff, 2, -1);
+	send_one(0, 0xff, 1, -1); /* 1 is the gateway's */
+	send_one(3, 2, 1, -1);
+	assert_sets(0, 1, 0, 0);
+	send_one(3, 7, 1, -1); /* nobody knows 7: it may be an echo */
+	assert_sets(0, 0, 0, 0);
+	assert_int_equal(drops(3, DROP_RX_REFLECTED), 1);
+}
+
 static void
 test_who_moved_to_the_wire_is_learned_there(void **state)
 {
@@ -526,6 +541,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_reports_are_heard_and_flooded, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_an_echo_moves_nobody, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_stolen_address_stops_no_unicast, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_who_moved_to_the_wire_is_learned_there, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_an_echo_of_another_wire_is_dropped, set_up,

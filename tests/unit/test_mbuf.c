@@ -393,6 +393,46 @@ copy_of_borrowed_frame(void **state)
 	}
 }
 
+/* What was in the mbuf before does not leave with a short frame. */
+static void
+padded_frame(void **state)
+{
+	static struct rte_mbuf *all[POOL_N];
+	uint8_t padded[60] = {0};
+	struct rte_mbuf *m;
+
+	(void)state;
+	assert_int_equal(rte_pktmbuf_alloc_bulk(pool, all, POOL_N), 0);
+	for (uint32_t i = 0; i < POOL_N; i++)
+		memset(rte_pktmbuf_mtod(all[i], void *), 0xee, sizeof(padded));
+	rte_pktmbuf_free_bulk(all, POOL_N);
+	memcpy(padded, pattern, 14);
+	m = mbuf_of_padded_frame(borrow(14, 1), pool, 60);
+	assert_mbuf_is(m, padded, 60);
+	rte_pktmbuf_free(m);
+	m = mbuf_of_padded_frame(borrow(60, 1), pool, 60);
+	assert_mbuf_is(m, pattern, 60);
+	rte_pktmbuf_free(m);
+}
+
+/* The mbuf that a short frame came in is left as it is. */
+static void
+padded_frame_of_mbuf(void **state)
+{
+	struct rte_mbuf *m = make(59, SEG_ROOM), *copy;
+	struct frame *f = lend_one(m);
+	uint8_t padded[60] = {0};
+
+	(void)state;
+	memcpy(padded, pattern, 59);
+	copy = mbuf_of_padded_frame(f, pool, 60);
+	assert_ptr_not_equal(copy, m);
+	assert_mbuf_is(copy, padded, 60);
+	assert_mbuf_is(m, pattern, 59);
+	rte_pktmbuf_free(copy);
+	mbuf_release(batch);
+}
+
 static void
 empty_pool(void **state)
 {
@@ -456,6 +496,8 @@ main(void)
 		TEST(reference_unless_tag_changed),
 		TEST(copy_of_changed_head),
 		TEST(copy_of_borrowed_frame),
+		TEST(padded_frame),
+		TEST(padded_frame_of_mbuf),
 		TEST(empty_pool),
 		TEST(pool_that_does_not_fit),
 		TEST(retired_pool_waits_for_its_mbufs),

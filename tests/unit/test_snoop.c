@@ -255,6 +255,42 @@ test_general_queries(void **state)
 	assert_only(SNOOP_QUERY, 0x0064333300000001);
 }
 
+/* A guest could make hosts answer after their groups have aged out. */
+static void
+test_queries_that_hosts_answer_late(void **state)
+{
+	(void)state;
+	message_make(&msg, 0x11, "0.0.0.0");
+	msg.len = 12;
+	msg.bytes[1] = 0x7f;
+	packet_make(&packet, "224.0.0.1", &msg);
+	hear();
+	assert_only(SNOOP_QUERY, 0x01005e000001);
+	msg.bytes[1] = 0x80;
+	packet_make(&packet, "224.0.0.1", &msg);
+	hear();
+	assert_nothing();
+	msg.len = 8; /* RFC 2236 §2.2: 25.5 s at most */
+	msg.bytes[1] = 0xff;
+	packet_make(&packet, "224.0.0.1", &msg);
+	hear();
+	assert_only(SNOOP_QUERY, 0x01005e000001);
+	message_make(&msg, 130, "::");
+	msg.len = 28;
+	msg.bytes[4] = 0x7f;
+	packet_make(&packet, "ff02::1", &msg);
+	hear();
+	assert_only(SNOOP_QUERY, 0x333300000001);
+	msg.bytes[4] = 0x80;
+	packet_make(&packet, "ff02::1", &msg);
+	hear();
+	assert_nothing();
+	msg.len = 24; /* RFC 2710 §3.4: 65.5 s at most */
+	packet_make(&packet, "ff02::1", &msg);
+	hear();
+	assert_only(SNOOP_QUERY, 0x333300000001);
+}
+
 static void
 test_queries_that_no_host_answers(void **state)
 {
@@ -572,6 +608,8 @@ main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_records, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_general_queries, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_queries_that_hosts_answer_late, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_queries_that_no_host_answers, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_headers, set_up, tear_down),
