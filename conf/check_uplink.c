@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* check_uplink.c: the keys of the kinds of uplink, vf and ethdev, see check_where.h. */
 #include <assert.h>
+#include <errno.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "check_where.h"
@@ -191,6 +193,30 @@ check_uplink_vf(const struct where *w, const struct raw_port *raw, struct port_c
 	return rc;
 }
 
+/*
+ * A PCI device has one name, however it is written (`pci:01:1A.0`): so two ports that want it are
+ * seen, and sriov/ finds it in sysfs. Other devices keep theirs.
+ */
+static int
+check_devargs(const struct where *w, const char *text, char out[PORT_DEVARGS_MAX], struct error *e)
+{
+	static const char bus[] = "pci:";
+	const char *name = strncmp(text, bus, strlen(bus)) == 0 ? text + strlen(bus) : text;
+	size_t name_len = strcspn(name, ",");
+	char pci[PORT_PCI_MAX], one[PORT_DEVARGS_MAX];
+	int len;
+
+	snprintf(one, sizeof(one), "%.*s", (int)name_len, name);
+	if (value_pci(one, pci))
+		len = snprintf(out, PORT_DEVARGS_MAX, "%s%s", pci, name + name_len);
+	else
+		len = snprintf(out, PORT_DEVARGS_MAX, "%s", text);
+	if (len < PORT_DEVARGS_MAX)
+		return 0;
+	return check_fail(w, "devargs", -1, e, "has %d bytes, at most %d can be", len,
+			  PORT_DEVARGS_MAX - 1);
+}
+
 int
 check_uplink_ethdev(const struct where *w, const struct raw_port *raw, struct port_conf *port,
 		    struct error *e)
@@ -205,15 +231,13 @@ check_uplink_ethdev(const struct where *w, const struct raw_port *raw, struct po
 		return check_fail(w, "devargs", -1, e,
 				  "is empty: it names a device for DPDK, as "
 				  "\"net_af_packet0,iface=eth2\" does");
-	if (len >= sizeof(port->ethdev.devargs))
-		return check_fail(w, "devargs", -1, e, "has %zu bytes, at most %zu can be", len,
-				  sizeof(port->ethdev.devargs) - 1);
 	for (size_t i = 0; i < len; i++)
 		if (text[i] <= ' ' || text[i] > '~')
 			return check_fail(w, "devargs", -1, e,
 					  "\"%.100s\" has a space or another character that no "
 					  "device's name or argument has",
 					  text);
-	memcpy(port->ethdev.devargs, text, len + 1);
+	if (check_devargs(w, text, port->ethdev.devargs, e))
+		return -EINVAL;
 	return check_uplink(w, raw, port, e);
 }

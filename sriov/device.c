@@ -113,17 +113,27 @@ parse(const char *port_name, const char *devargs, char *name, size_t size, struc
 }
 
 int
+device_check(const char *name, const char *port_name, struct error *e)
+{
+	uint16_t unused;
+
+	if (!find(name, &unused))
+		return 0;
+	return error_set(e, -EEXIST,
+			 "port %s: the device %s is in use by another port, or by an EAL option "
+			 "after --",
+			 port_name, name);
+}
+
+int
 device_probe(struct device *dev, const char *port_name, const char *devargs, struct error *e)
 {
 	int err = parse(port_name, devargs, dev->name, sizeof(dev->name), e);
 
+	if (err == 0)
+		err = device_check(dev->name, port_name, e);
 	if (err)
 		return err;
-	if (find(dev->name, &dev->dpdk_port))
-		return error_set(e, -EEXIST,
-				 "port %s: the device %s is in use by another port, or by an "
-				 "EAL option after --",
-				 port_name, dev->name);
 	err = rte_dev_probe(devargs);
 	if (err == -ENODEV)
 		return error_set(e, -ENODEV, "port %s: there is no device %s", port_name,
@@ -145,18 +155,21 @@ device_probe(struct device *dev, const char *port_name, const char *devargs, str
 	return error_set(e, -ENOMEM, "port %s: out of memory", port_name);
 }
 
-void
+bool
 device_remove(struct device *dev, const char *port_name)
 {
 	int err;
 
 	if (!dev->handle)
-		return;
+		return true;
 	err = rte_dev_remove(dev->handle);
 	dev->handle = NULL;
-	if (err && err != -ENOENT)
-		log_warn("port %s: the device %s can't be let go of: %s", port_name, dev->name,
-			 rte_strerror(-err));
+	if (err == 0 || err == -ENOENT)
+		return true;
+	log_warn("port %s: the device %s can't be let go of: %s: it stays as it is until vswitchd "
+		 "ends",
+		 port_name, dev->name, rte_strerror(-err));
+	return false;
 }
 
 uint32_t

@@ -35,6 +35,9 @@ struct device {
 	_Atomic uint32_t events;   /* callbacks: or, control: exchange */
 };
 
+/* -EEXIST with the sentence in e: the device of that name on its bus is probed already; else 0. */
+int device_check(const char *name, const char *port_name, struct error *e);
+
 /*
  * Probes the device that devargs name, and listens to its events. 0, or -errno with the sentence in
  * e and nothing left: -ENODEV, it is not there; -EEXIST, another port has it.
@@ -44,8 +47,11 @@ int device_probe(struct device *dev, const char *port_name, const char *devargs,
 /* No more events; call it before the ethdev is closed. Takes one that is not listened to. */
 void device_ignore(struct device *dev);
 
-/* Takes the device off its bus; the ethdev has been closed. Takes one that is not probed. */
-void device_remove(struct device *dev, const char *port_name);
+/*
+ * Takes the device off its bus; the ethdev has been closed. Takes one that is not probed. False: it
+ * is still held by this process.
+ */
+bool device_remove(struct device *dev, const char *port_name);
 
 /* The events since the last call. */
 uint32_t device_events(struct device *dev);

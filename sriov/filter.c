@@ -228,9 +228,12 @@ log_shortage(struct filter *f)
 	if (f->dev.port->conf.uplink.filter != PORT_FILTER_OWN)
 		log_stations(f);
 	if (is_short_of_groups && !f->was_short_of_groups)
-		log_warn("port %s: %u groups don't fit into the device's filter: see vswitchctl "
-			 "port show %s",
-			 name, mcast_n_missing(&f->mcast), name);
+		log_warn("port %s: %u groups %s: see vswitchctl port show %s", name,
+			 mcast_n_missing(&f->mcast),
+			 f->mcast.refusal == -ENOTSUP
+				 ? "can't be asked for, since the driver takes no list"
+				 : "don't fit into the device's filter",
+			 name);
 	if (is_short_of_vlans && !f->was_short_of_vlans)
 		log_warn("port %s: %s refuses to let %u VLANs in: see vswitchctl port show %s",
 			 name, f->dev.driver_name, f->vlans.n_refused, name);

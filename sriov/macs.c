@@ -8,6 +8,7 @@
 #include <rte_ethdev.h>
 
 #include "filter_device.h"
+#include "port.h"
 #include "stations.h"
 
 void
@@ -128,6 +129,75 @@ add(struct macs *m, const struct filter_device *dev, struct stations *s, const u
 	return false;
 }
 
+/* A refused station of the port that has the fewest places; or -1. */
+static int32_t
+find_poorest(const struct stations *s, const uint16_t n_of_port[PORTS_MAX])
+{
+	int32_t poorest = -1;
+
+	for (uint32_t i = 0; i < s->macs.n; i++) {
+		const struct station *st = &s->list[i];
+
+		if (st->is_wanted && !st->is_listed && st->refusal != 0 &&
+		    (poorest < 0 || n_of_port[st->port] < n_of_port[s->list[poorest].port]))
+			poorest = (int32_t)i;
+	}
+	return poorest;
+}
+
+/* A listed station of no better rank, of the port that has the most places; or -1. */
+static int32_t
+find_richest(const struct stations *s, const uint16_t n_of_port[PORTS_MAX], uint8_t rank)
+{
+	int32_t richest = -1;
+
+	for (uint32_t i = 0; i < s->macs.n; i++) {
+		const struct station *st = &s->list[i];
+
+		if (st->is_listed && st->rank >= rank &&
+		    (richest < 0 || n_of_port[st->port] >= n_of_port[s->list[richest].port]))
+			richest = (int32_t)i;
+	}
+	return richest;
+}
+
+/*
+ * A guest that invents addresses must not take all places: a station of the port that has the most
+ * gives its place to one whose port has at least two fewer.
+ */
+static void
+share(struct macs *m, const struct filter_device *dev, struct stations *s)
+{
+	uint16_t n_of_port[PORTS_MAX] = {0};
+
+	for (uint32_t i = 0; i < s->macs.n; i++)
+		n_of_port[s->list[i].port] += s->list[i].is_listed;
+	for (int n = 0; n < FILTER_REFUSALS_MAX; n++) {
+		int32_t poor = find_poorest(s, n_of_port), rich;
+		struct station *to, *from;
+
+		if (poor < 0)
+			return;
+		to = &s->list[poor];
+		rich = find_richest(s, n_of_port, to->rank);
+		if (rich < 0)
+			return;
+		from = &s->list[rich];
+		if (n_of_port[from->port] < n_of_port[to->port] + 2)
+			return;
+		take_out(m, dev, s, (uint32_t)rich);
+		n_of_port[from->port]--;
+		from->refusal = to->refusal;
+		to->refusal = rte_eth_dev_mac_addr_add(dev->dpdk_port, &s->macs.list[poor], 0);
+		if (to->refusal)
+			return;
+		to->is_listed = true;
+		m->n_listed++;
+		m->was_added = true;
+		n_of_port[to->port]++;
+	}
+}
+
 /*
  * Removing an address makes such a driver send its table whole: so one is added, and removed, that
  * nobody has.
@@ -163,6 +233,8 @@ macs_sync(struct macs *m, const struct filter_device *dev, struct stations *s, b
 	add_again(m, dev, s);
 	n = candidates(m, s, retry, order);
 	again = add(m, dev, s, order, n);
+	if (!m->is_unsupported && m->n_listed > 0)
+		share(m, dev, s);
 	if (m->n_most < m->n_listed)
 		m->n_most = m->n_listed;
 	if (dev->driver->stops_at_hole && m->was_added && m->n_listed < m->n_most)

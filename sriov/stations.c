@@ -12,20 +12,36 @@
 
 enum {
 	EVERY_RANK = STATION_RANKS,
+	/* of one port, while others have some: a guest that invents them leaves room */
+	SHARE_MAX = MACSET_MAX / 4,
+	VLANS_OF_PORT_MAX = 16,
+};
+
+/* What a port has in the collection. */
+struct share {
+	uint16_t n_stations, n_vlans;
 };
 
 struct collection {
 	struct stations *s;
 	const struct port *uplink;
 	const struct rte_ether_addr *own;
-	uint8_t rank; /* only these, or EVERY_RANK */
+	uint8_t rank;	    /* only these, or EVERY_RANK */
+	uint16_t share_max; /* stations of one port */
 	const struct port *ports[PORTS_MAX];
+	struct share shares[PORTS_MAX];
 };
 
 static void
-vlan_set(struct stations *s, uint16_t vlan)
+take_vlan(struct collection *c, uint16_t vlan, uint16_t port)
 {
-	s->vlans[vlan / 64] |= 1ull << vlan % 64;
+	uint64_t *word = &c->s->vlans[vlan / 64], bit = 1ull << vlan % 64;
+	uint16_t *n = &c->shares[port].n_vlans;
+
+	if (*word & bit || *n >= VLANS_OF_PORT_MAX)
+		return;
+	*word |= bit;
+	(*n)++;
 }
 
 static void
@@ -38,7 +54,9 @@ take(struct collection *c, const struct rte_ether_addr *mac, uint16_t port, uint
 
 	if (rte_is_same_ether_addr(mac, c->own) || (c->rank != EVERY_RANK && c->rank != rank))
 		return;
-	at = macset_add(&s->macs, mac);
+	at = macset_find(&s->macs, mac);
+	if (at < 0 && c->shares[port].n_stations < c->share_max)
+		at = macset_add(&s->macs, mac);
 	if (at < 0) {
 		s->n_left_out++;
 		return;
@@ -46,6 +64,7 @@ take(struct collection *c, const struct rte_ether_addr *mac, uint16_t port, uint
 	st = &s->list[at];
 	if (s->macs.n > n)
 		*st = (struct station){0};
+	c->shares[port].n_stations += !st->is_wanted;
 	if (st->is_wanted && st->rank <= rank)
 		return;
 	st->is_wanted = true;
@@ -65,7 +84,7 @@ take_entry(const struct fdb_entry *entry, void *arg)
 		return true;
 	if (port->ops->is_uplink)
 		rank += STATION_UPLINK_STATIC;
-	vlan_set(c->s, entry->vlan);
+	take_vlan(c, entry->vlan, port->id);
 	memcpy(mac.addr_bytes, entry->mac, sizeof(mac.addr_bytes));
 	take(c, &mac, port->id, rank);
 	return true;
@@ -94,7 +113,7 @@ take_group(uint64_t key, uint16_t port, void *arg)
 		return true;
 	for (int i = 0; i < RTE_ETHER_ADDR_LEN; i++)
 		mac.addr_bytes[i] = (uint8_t)(key >> (40 - 8 * i));
-	vlan_set(c->s, key >> 48 & 0xfff);
+	take_vlan(c, key >> 48 & 0xfff, port);
 	macset_add(&c->s->groups, &mac);
 	return true;
 }
@@ -109,11 +128,12 @@ note_port(struct port *port, void *arg)
 }
 
 static void
-take_rank(struct collection *c, uint8_t rank)
+take_rank(struct collection *c, uint8_t rank, uint16_t share_max)
 {
 	struct vswitch *sw = c->uplink->sw;
 
 	c->rank = rank;
+	c->share_max = share_max;
 	switch_port_walk(sw, take_configured, c);
 	fdb_walk(sw->fdb, atomic_load_explicit(&sw->now_s, memory_order_relaxed), take_entry, c);
 }
@@ -134,8 +154,12 @@ keep(struct stations *s, bool listed_only)
 }
 
 static void
-want_none(struct stations *s)
+want_none(struct collection *c)
 {
+	struct stations *s = c->s;
+
+	for (uint32_t i = 0; i < PORTS_MAX; i++)
+		c->shares[i].n_stations = 0;
 	s->n_left_out = 0;
 	for (uint32_t i = 0; i < s->macs.n; i++)
 		s->list[i].is_wanted = false;
@@ -150,14 +174,17 @@ stations_collect(struct stations *s, const struct port *uplink, const struct rte
 	macset_clear(&s->groups);
 	groups_walk(uplink->sw->groups, take_group, &c);
 	switch_port_walk(uplink->sw, note_port, &c);
-	want_none(s);
-	take_rank(&c, EVERY_RANK);
+	want_none(&c);
+	take_rank(&c, EVERY_RANK, MACSET_MAX);
 	if (s->n_left_out > 0) {
-		/* more than there is room for: once more, one rank after the other */
-		want_none(s);
+		/* more than there is room for: to each port its share first, then what is left */
+		want_none(&c);
 		keep(s, true);
 		for (uint8_t rank = 0; rank < STATION_RANKS; rank++)
-			take_rank(&c, rank);
+			take_rank(&c, rank, SHARE_MAX);
+		s->n_left_out = 0;
+		for (uint8_t rank = 0; rank < STATION_RANKS; rank++)
+			take_rank(&c, rank, MACSET_MAX);
 	}
 	keep(s, false);
 }

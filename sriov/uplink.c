@@ -10,7 +10,9 @@
 #include "uplink.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,12 +51,15 @@ struct uplink {
 	struct ethdev *ethdev; /* NULL: the device was taken away, and is looked out for */
 	struct filter *filter;
 	const struct driver *driver;
+	bool is_away;	     /* it was taken away, and nothing else is known of it since */
 	uint64_t gone;	     /* vf_identify() of the device that was taken away */
 	uint32_t wait_s;     /* until the next try to attach it */
 	uint32_t wait_max_s; /* and how long to wait after that */
 	bool is_stopped;     /* the last restart failed */
 	bool is_link_up;     /* as the device and its PF say */
 	bool was_restarted;  /* the link has not come up since: that it was down is our own doing */
+	bool is_reset;	     /* its PF said so, and it was not restarted since */
+	uint32_t reset_tick; /* of the last restart for that reason */
 	uint32_t n_restarts, n_returns, n_ticks;
 };
 
@@ -136,8 +141,9 @@ open_ethdev(struct uplink *u, struct error *e)
 		.n_txq = u->driver->pairs_queues ? conf->queues
 						 : RTE_MAX(n_workers(u->port), conf->queues),
 		.rss = true,
-		.filters_vlans = u->driver->filters_vlans,
+		.filters_vlans = u->driver->filters_vlans || (is_vf(u) && conf->uplink.n_vlans > 0),
 		.interrupts = true,
+		.pads = true,
 	};
 	struct filter_facts facts = facts_of(u);
 
@@ -150,23 +156,44 @@ open_ethdev(struct uplink *u, struct error *e)
 	return u->filter ? 0 : -ENOTSUP;
 }
 
-/* Lets go of the device. Takes a half-attached one. is_gone: there is nothing to be given back. */
+/*
+ * Lets go of the device. Takes a half-attached one. The VF stays as it was made, to be given back
+ * by release_vf(); but if DPDK could not close the device, the kernel would wait for that for ever
+ * when it is to take it from vfio-pci.
+ */
 static void
-detach(struct uplink *u, bool is_gone)
+detach(struct uplink *u)
 {
-	const struct port_conf *conf = &u->port->conf;
-
 	path_set(u, NULL);
 	filter_close(u->filter);
 	u->filter = NULL;
 	device_ignore(&u->device);
 	ethdev_close(u->ethdev);
 	u->ethdev = NULL;
-	device_remove(&u->device, conf->name);
-	if (is_gone)
-		vf_forget(&u->vf, conf);
+	u->is_stopped = false;
+	if (!device_remove(&u->device, u->port->conf.name))
+		vf_forget(&u->vf, &u->port->conf);
+}
+
+/* Which device is at the address now; 0: none, or it has no PCI address. */
+static uint64_t
+identify(const struct uplink *u)
+{
+	char pci[PORT_PCI_MAX];
+
+	return nic_parse(u->device.name, pci) ? vf_identify(pci) : 0;
+}
+
+/* Gives the VF back. One that was taken away is another one by now, or only unbound. */
+static void
+release_vf(struct uplink *u)
+{
+	if (u->is_away && (u->gone == 0 || identify(u) != u->gone))
+		vf_forget(&u->vf, &u->port->conf);
 	else
-		vf_release(&u->vf, conf);
+		vf_release(&u->vf, &u->port->conf);
+	u->is_away = false;
+	u->gone = 0;
 }
 
 /* From nothing to a device that runs. -errno with the sentence in e leaves nothing behind. */
@@ -176,6 +203,7 @@ attach(struct uplink *u, bool may_make, struct error *e)
 	const struct port_conf *conf = &u->port->conf;
 	int err = 0;
 
+	release_vf(u);
 	if (u->is_vf_type)
 		err = vf_prepare(&u->vf, conf, may_make, e);
 	if (err)
@@ -186,10 +214,10 @@ attach(struct uplink *u, bool may_make, struct error *e)
 	if (err == 0)
 		err = open_ethdev(u, e);
 	if (err) {
-		detach(u, false);
+		detach(u);
+		release_vf(u);
 		return err;
 	}
-	u->is_stopped = false;
 	u->is_link_up = false;
 	u->was_restarted = true;
 	path_set(u, u->ethdev);
@@ -227,6 +255,16 @@ show_link(struct uplink *u)
 	port_set_link(u->port, u->is_link_up);
 }
 
+/* The sentence without its `port NAME: `, which the log and the list put before a reason. */
+static void
+show_error(struct uplink *u, const struct error *e)
+{
+	char prefix[PORT_NAME_MAX + sizeof("port : ")];
+	size_t len = (size_t)snprintf(prefix, sizeof(prefix), "port %s: ", u->port->conf.name);
+
+	port_set_reason(u->port, "%s", e->text + (strncmp(e->text, prefix, len) == 0 ? len : 0));
+}
+
 /* --- restart */
 
 /*
@@ -246,7 +284,7 @@ restart(struct uplink *u, const char *why, struct error *e)
 	err = ethdev_restart(u->ethdev, u->port, e);
 	u->is_stopped = err != 0;
 	if (err) {
-		port_set_reason(u->port, "%s", e->text);
+		show_error(u, e);
 		return err;
 	}
 	u->n_restarts++;
@@ -265,6 +303,15 @@ restart_by_itself(struct uplink *u, const char *why)
 	struct error e;
 
 	restart(u, why, &e);
+}
+
+/* At most once a second, however often a PF is reset. */
+static void
+restart_after_reset(struct uplink *u)
+{
+	u->is_reset = false;
+	u->reset_tick = u->n_ticks;
+	restart_by_itself(u, "its PF was reset");
 }
 
 /*
@@ -290,12 +337,28 @@ follow_link(struct uplink *u)
 
 /* --- removal and return */
 
+/*
+ * An interface of the host that a driver is on, as net_af_packet, can be deleted without a word:
+ * its device says that it is up, and moves nothing.
+ */
+static bool
+has_lost_interface(const struct uplink *u)
+{
+	char pci[PORT_PCI_MAX], ifname[IF_NAMESIZE];
+	struct rte_eth_dev_info info;
+
+	return !u->is_stopped && !nic_parse(u->device.name, pci) &&
+	       rte_eth_dev_info_get(u->device.dpdk_port, &info) == 0 && info.if_index > 0 &&
+	       !if_indextoname(info.if_index, ifname) && errno == ENXIO;
+}
+
 static void
 remove_device(struct uplink *u)
 {
-	u->gone = vf_identify(u->device.name);
+	u->is_away = true;
+	u->gone = identify(u);
 	u->wait_s = u->wait_max_s = 1;
-	detach(u, true);
+	detach(u);
 	u->is_link_up = false;
 	port_set_reason(u->port,
 			"the device %s was taken away: it is attached again when it is back, or by "
@@ -313,18 +376,15 @@ look_out(struct uplink *u)
 {
 	char pci[PORT_PCI_MAX];
 	bool is_pci = nic_parse(u->device.name, pci);
-	uint64_t now = is_pci ? vf_identify(pci) : 0;
+	uint64_t now = identify(u);
 	struct error e;
 
-	if (now == u->gone && now != 0)
-		return;
-	u->gone = 0;
-	if (now == 0 && is_pci)
+	if (is_pci && (now == 0 || now == u->gone))
 		return;
 	if (--u->wait_s > 0)
 		return;
 	if (attach(u, false, &e) != 0) {
-		port_set_reason(u->port, "%s", e.text);
+		show_error(u, &e);
 		u->wait_s = u->wait_max_s = RTE_MIN(2 * u->wait_max_s, (uint32_t)RETURN_WAIT_MAX_S);
 		return;
 	}
@@ -374,7 +434,8 @@ uplink_close(struct port *port)
 			break;
 		}
 	}
-	detach(u, false);
+	detach(u);
+	release_vf(u);
 	free(u);
 	port->priv = NULL;
 }
@@ -404,7 +465,8 @@ uplink_open(struct port *port, struct error *e)
 
 /*
  * The PF has said something new of itself or of the VF. One that is down answers no VF, so that a
- * driver would wait for each setting in vain: they are due when it is up again.
+ * driver would wait for each setting in vain: they are due when it is up again. So they are when a
+ * device that is stopped starts.
  */
 static void
 follow_pf(struct uplink *u)
@@ -412,7 +474,7 @@ follow_pf(struct uplink *u)
 	struct filter_facts facts = facts_of(u);
 
 	ethdev_set_port_vlan(u->ethdev, u->vf.is.vlan > 0 ? (uint16_t)u->vf.is.vlan : 0);
-	if (!is_pf_down(u))
+	if (!is_pf_down(u) && !u->is_stopped)
 		filter_renew(u->filter, &facts);
 }
 
@@ -429,7 +491,7 @@ uplink_tick(struct port *port)
 		return;
 	}
 	events = device_events(&u->device);
-	if (events & DEVICE_EVENT_REMOVE) {
+	if (events & DEVICE_EVENT_REMOVE || (is_second && has_lost_interface(u))) {
 		remove_device(u);
 		return;
 	}
@@ -437,8 +499,9 @@ uplink_tick(struct port *port)
 	is_new = u->is_vf_type && vf_refresh(&u->vf, &port->conf, is_due);
 	if (is_new)
 		follow_pf(u);
-	if (events & DEVICE_EVENT_RESET)
-		restart_by_itself(u, "its PF was reset");
+	u->is_reset |= (events & DEVICE_EVENT_RESET) != 0;
+	if (u->is_reset && u->n_ticks - u->reset_tick >= TICKS_PER_S)
+		restart_after_reset(u);
 	else if (u->is_stopped && is_second)
 		restart_by_itself(u, "the last time it did not start");
 	else if (!u->is_stopped && (is_second || is_new || events & DEVICE_EVENT_LINK))
@@ -447,18 +510,27 @@ uplink_tick(struct port *port)
 		filter_sync(u->filter);
 }
 
+/* What is no PCI device may have lost what it is on, as an interface: it is made anew. */
 static int
 uplink_restart(struct port *port, struct error *e)
 {
 	struct uplink *u = port->priv;
+	bool was_away = !u->ethdev;
+	char pci[PORT_PCI_MAX];
 	int err;
 
-	if (u->ethdev)
+	if (!was_away && nic_parse(u->device.name, pci))
 		return restart(u, "vswitchctl asked for it", e);
+	detach(u);
 	err = attach(u, true, e);
-	if (err)
+	if (err) {
+		u->wait_s = u->wait_max_s = 1;
+		show_error(u, e);
+		port_set_link(u->port, false);
 		return err;
-	u->n_returns++;
+	}
+	u->n_restarts += !was_away;
+	u->n_returns += was_away;
 	follow_link(u);
 	return 0;
 }
@@ -468,6 +540,12 @@ uplink_set_mtu(struct port *port, uint16_t mtu, struct error *e)
 {
 	struct uplink *u = port->priv;
 
+	if (u->is_stopped)
+		return error_set(
+			e, -EBUSY,
+			"port %s: mtu: the device is stopped, because it did not start again: "
+			"run vswitchctl port restart %s first",
+			port->conf.name, port->conf.name);
 	/* a device that is away gets it when it is back */
 	return u->ethdev ? ethdev_set_mtu(u->ethdev, port->conf.name, mtu, e) : 0;
 }
@@ -522,6 +600,8 @@ uplink_show(struct port *port, struct report *report)
 		return;
 	if (u->is_vf_type)
 		vf_show(&u->vf, &port->conf, report);
+	if (u->is_stopped)
+		return;
 	filter_show(u->filter, report);
 	ethdev_show(u->ethdev, report);
 }

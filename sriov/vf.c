@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "error.h"
 #include "filter.h"
 #include "log.h"
@@ -120,6 +121,8 @@ vf_prepare(struct vf *vf, const struct port_conf *conf, bool may_make, struct er
 	if (!may_make)
 		as_it_is.vf.num_vfs = 0;
 	err = vfs_find(&as_it_is, &vf->found, &vf->undo, e);
+	if (err == 0) /* before another port's VF is set up anew */
+		err = device_check(vf->found.pci, conf->name, e);
 	if (err == 0)
 		err = prepare_pf(vf, conf, e);
 	if (err == 0)
@@ -135,10 +138,9 @@ void
 vf_release(struct vf *vf, const struct port_conf *conf)
 {
 	netlink_watch_close(vf->watch);
-	/* the driver first: with the host's driver bound, a PF has the VF's address set as it was
-	 */
-	vfs_undo(conf->name, &vf->undo);
+	/* the PF first: the host's driver takes the address that it finds */
 	pf_restore(conf->name, vf->found.pf_ifname, vf->found.number, &vf->pf_undo);
+	vfs_undo(conf->name, &vf->undo);
 	*vf = (struct vf){0};
 }
 

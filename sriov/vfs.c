@@ -261,9 +261,3 @@ vfs_forget(const char *port_name, struct vfs_undo *undo)
 		numvfs_forget(port_name, undo->pf_pci);
 	*undo = (struct vfs_undo){0};
 }
-
-bool
-vfs_is_there(const char *pci)
-{
-	return pci[0] && nic_is_there(pci);
-}

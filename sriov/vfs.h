@@ -77,7 +77,4 @@ void vfs_undo(const char *port_name, struct vfs_undo *undo);
  */
 void vfs_forget(const char *port_name, struct vfs_undo *undo);
 
-/* Is there a PCI device of this address now? */
-bool vfs_is_there(const char *pci);
-
 #endif

@@ -28,10 +28,53 @@ void
 vlans_decide(struct vlans *v, const struct filter_device *dev)
 {
 	int offloads = rte_eth_dev_get_vlan_offload(dev->dpdk_port);
+	struct vlans was = *v;
 
 	*v = (struct vlans){0};
-	v->is_filtered = dev->driver->filters_vlans ||
+	for (uint16_t i = 0; i < STATIONS_VLAN_WORDS; i++)
+		v->doubtful[i] = was.listed[i] | was.doubtful[i];
+	/* a PF filters also where the driver has no call for it; a virtio device then does not */
+	v->is_filtered = (dev->driver->filters_vlans && dev->driver->is_vf) ||
 			 (offloads >= 0 && offloads & RTE_ETH_VLAN_FILTER_OFFLOAD);
+}
+
+/* Takes out what nobody wants any more; true if there was anything. */
+static bool
+drop_unwanted(struct vlans *v, const struct filter_device *dev,
+	      const uint64_t want[STATIONS_VLAN_WORDS])
+{
+	bool any = false;
+
+	for (uint16_t vlan = 1; vlan < RTE_ETHER_MAX_VLAN_ID + 1; vlan++) {
+		if (!has(want, vlan) && (has(v->listed, vlan) || has(v->doubtful, vlan))) {
+			rte_eth_dev_vlan_filter(dev->dpdk_port, vlan, 0);
+			v->n_listed -= has(v->listed, vlan);
+			put(v->listed, vlan, false);
+			any = true;
+		}
+		put(v->doubtful, vlan, false);
+	}
+	return any;
+}
+
+static void
+add_one(struct vlans *v, const struct filter_device *dev, uint16_t vlan, bool retry,
+	uint32_t *in_row)
+{
+	bool is_due = retry || !has(v->refused, vlan);
+
+	if (has(v->listed, vlan))
+		return;
+	if (is_due && *in_row < FILTER_REFUSALS_MAX &&
+	    rte_eth_dev_vlan_filter(dev->dpdk_port, vlan, 1) == 0) {
+		put(v->listed, vlan, true);
+		put(v->refused, vlan, false);
+		v->n_listed++;
+		*in_row = 0;
+		return;
+	}
+	put(v->refused, vlan, true);
+	*in_row += is_due;
 }
 
 void
@@ -47,30 +90,15 @@ vlans_sync(struct vlans *v, const struct filter_device *dev,
 	memcpy(want, wanted, sizeof(want));
 	for (uint16_t i = 0; i < conf->uplink.n_vlans; i++)
 		put(want, conf->uplink.vlans[i], true);
-	for (uint16_t vlan = 1; vlan < RTE_ETHER_MAX_VLAN_ID + 1; vlan++) {
-		if (!has(want, vlan) && has(v->listed, vlan)) {
-			rte_eth_dev_vlan_filter(dev->dpdk_port, vlan, 0);
-			put(v->listed, vlan, false);
-			v->n_listed--;
-			retry = true;
-		}
-	}
-	for (uint16_t vlan = 1; vlan < RTE_ETHER_MAX_VLAN_ID + 1; vlan++) {
-		bool is_due = retry || !has(v->refused, vlan);
-
-		put(v->refused, vlan, false);
-		if (!has(want, vlan) || has(v->listed, vlan))
-			continue;
-		if (!is_due || in_row >= FILTER_REFUSALS_MAX ||
-		    rte_eth_dev_vlan_filter(dev->dpdk_port, vlan, 1) != 0) {
-			put(v->refused, vlan, true);
-			in_row += is_due;
-		} else {
-			put(v->listed, vlan, true);
-			v->n_listed++;
-			in_row = 0;
-		}
-	}
+	retry |= drop_unwanted(v, dev, want);
+	for (uint16_t i = 0; i < STATIONS_VLAN_WORDS; i++)
+		v->refused[i] &= want[i];
+	/* the configured ones first: a PF's table may be small, and shared by all its VFs */
+	for (uint16_t i = 0; i < conf->uplink.n_vlans; i++)
+		add_one(v, dev, conf->uplink.vlans[i], retry, &in_row);
+	for (uint16_t vlan = 1; vlan < RTE_ETHER_MAX_VLAN_ID + 1; vlan++)
+		if (has(want, vlan))
+			add_one(v, dev, vlan, retry, &in_row);
 	v->n_refused = 0;
 	for (uint16_t i = 0; i < STATIONS_VLAN_WORDS; i++)
 		v->n_refused += (uint32_t)__builtin_popcountll(v->refused[i]);

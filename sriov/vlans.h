@@ -20,6 +20,7 @@ struct vlans {
 	bool is_filtered; /* else all are let in */
 	uint32_t n_listed, n_refused;
 	uint64_t listed[STATIONS_VLAN_WORDS], refused[STATIONS_VLAN_WORDS]; /* bits */
+	uint64_t doubtful[STATIONS_VLAN_WORDS]; /* listed before it was decided anew */
 };
 
 /* Anew: the device may have forgotten its list, which is set again at the next vlans_sync(). */

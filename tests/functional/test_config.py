@@ -143,8 +143,8 @@ WRONG = {
         r':7: ports: w: devargs: port u '),
     'two ports with one MAC': (
         with_vf('pci: 01:1a.0, mac: "52:54:00:77:00:01"') +
-        '  - {name: t, type: tap, mac: "52:54:00:77:00:01"}\n',
-        r':7: ports: t: mac: port u '),
+        '  - {name: w, type: vf, pci: 01:1a.2, mac: "52:54:00:77:00:01"}\n',
+        r':7: ports: w: mac: port u '),
     'bad MAC': (with_port('name: t, type: tap, mac: "52:54:00"'),
                 r':6: ports: t: mac: "52:54:00"'),
     'group MAC': (with_port('name: t, type: tap, mac: "01:00:5e:00:00:01"'),
@@ -217,6 +217,9 @@ def test_check_right(tmp_path):
     'type: vf, pf: "0000:01:00.0", vf: 0',
     'type: vf, pci: 01:10.0',
     'type: ethdev, devargs: "net_af_packet0,iface=veth0", filter: promiscuous, vlans: []',
+    # what a VF can reach that takes no address beside its own
+    'type: vf, pci: 01:10.0, mac: "52:54:00:77:00:01"}\n'
+    '  - {name: t, type: tap, mac: "52:54:00:77:00:01"',
 ])
 def test_check_right_uplink(tmp_path, text):
     """Uplinks are right on a machine that has no such device: whether it has, is for the start."""

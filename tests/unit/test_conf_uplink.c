@@ -218,6 +218,31 @@ test_keys(void **state)
 	conf_free(load(VF(PF_AND_VF "  max_rate: 11\n  min_rate: 11\n")));
 }
 
+/* A PCI device is written in one way, any other as it came. */
+static void
+test_devargs(void **state)
+{
+	static const char *const texts[][2] = {
+		{"01:1A.0", "0000:01:1a.0"},
+		{"0000:0A:10.0,representor=[0-3]", "0000:0a:10.0,representor=[0-3]"},
+		{"pci:0000:01:10.0,x=1", "0000:01:10.0,x=1"},
+		{"pci:01:10.9", "pci:01:10.9"},
+		{"bus=pci,addr=01:10.0", "bus=pci,addr=01:10.0"},
+		{"net_pcap0,rx_pcap=/01:10.0", "net_pcap0,rx_pcap=/01:10.0"},
+	};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct conf *conf;
+
+		snprintf(text, sizeof(text), ETHDEV("  devargs: \"%s\"\n"), texts[i][0]);
+		conf = load(text);
+		assert_string_equal(conf->ports[0].ethdev.devargs, texts[i][1]);
+		conf_free(conf);
+	}
+}
+
 /* The longest of what has a length is taken, one more is not. */
 static void
 test_lengths(void **state)
@@ -256,6 +281,8 @@ test_beside(void **state)
 		 "t.yaml:7: ports: other: pci: port up has device 0000:01:1a.0"},
 		{VF("  pci: 01:1a.0\n") OTHER("ethdev", "  devargs: \"0000:01:1a.0,x=1\"\n"),
 		 "t.yaml:7: ports: other: devargs: port up has device 0000:01:1a.0"},
+		{VF("  pci: 01:1a.0\n") OTHER("ethdev", "  devargs: \"pci:01:1A.0,x=1\"\n"),
+		 "t.yaml:7: ports: other: devargs: port up has device 0000:01:1a.0"},
 		{ETHDEV("  devargs: net_null0,copy=1\n") OTHER("ethdev", "  devargs: net_null0\n"),
 		 "t.yaml:7: ports: other: devargs: port up has device net_null0"},
 		{VF(PF_AND_VF "  num_vfs: 4\n") OTHER("vf", "  pf: eth2\n  vf: 0\n  num_vfs: 8\n"),
@@ -280,8 +307,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_which_vf), cmocka_unit_test(test_pci),
-		cmocka_unit_test(test_keys),	 cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_beside),
+		cmocka_unit_test(test_keys),	 cmocka_unit_test(test_devargs),
+		cmocka_unit_test(test_lengths),	 cmocka_unit_test(test_beside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
