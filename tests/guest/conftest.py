@@ -31,8 +31,9 @@ def fixture_image():
     return build_image(os.path.join(build_dir(), 'guest'))
 
 
-@pytest.fixture(scope='module', autouse=True)
+@pytest.fixture(scope='module', autouse=True, name='network')
 def fixture_network():
     """A network namespace, so that TAP and addresses are nobody else's."""
     unshare_net()
     subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+    return True

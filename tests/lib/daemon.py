@@ -41,13 +41,16 @@ def build_dir():
     return os.path.abspath(os.environ.get('VSWITCH_BUILD', os.path.join(REPO, 'build')))
 
 
+SANITIZER_ENV = {
+    'ASAN_OPTIONS': 'detect_leaks=1:halt_on_error=1:abort_on_error=0:exitcode=99',
+    'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1:exitcode=99',
+    'TSAN_OPTIONS': 'halt_on_error=1:exitcode=99',
+}
+
+
 def sanitizer_env():
     """The environment for programs that may be built with sanitizers."""
-    env = dict(os.environ)
-    env['ASAN_OPTIONS'] = 'detect_leaks=1:halt_on_error=1:abort_on_error=0:exitcode=99'
-    env['UBSAN_OPTIONS'] = 'halt_on_error=1:print_stacktrace=1:exitcode=99'
-    env['TSAN_OPTIONS'] = 'halt_on_error=1:exitcode=99'
-    return env
+    return {**os.environ, **SANITIZER_ENV}
 
 
 def assert_no_report(text, where):
@@ -76,14 +79,15 @@ class DaemonError(AssertionError):
 class Daemon:
     """One vswitchd with its own directory, config and control socket."""
 
-    def __init__(self, config=None, build=None, workdir=None, start=True, wrap=(), args=(), eal=()):
+    def __init__(self, config=None, build=None, workdir=None, start=True, wrap=(), args=(), eal=(),
+                 env=None, preload=()):
         """config: the file's content as a dict (YAML takes JSON) or as text, see settle().
         wrap: words put before vswitchd (setpriv ...). args, eal: further words on its command line,
-        before and after a `--`."""
+        before and after a `--`. env: more of its environment; preload: libraries of the build that
+        are loaded before its own."""
         self.build = os.path.abspath(build) if build else build_dir()
         self.own_dir = workdir is None
-        self.dir = os.path.abspath(workdir or tempfile.mkdtemp(prefix='vst-', dir='/tmp'))
-        os.makedirs(self.dir, exist_ok=True)
+        self.dir = self.make_dir(workdir)
         self.config_file = os.path.join(self.dir, 'vswitch.yaml')
         self.socket = os.path.join(self.dir, 'ctl.sock')
         self.log_file = os.path.join(self.dir, 'vswitchd.log')
@@ -91,9 +95,19 @@ class Daemon:
         self.wrap = list(wrap)
         self.args = list(args)
         self.eal = list(eal)
+        self.env = dict(env or {})
+        self.preload = list(preload)
         self.proc = None
         if start:
             self.start()
+
+    @staticmethod
+    def make_dir(workdir):
+        """The directory of the daemon's files: workdir, or one of our own."""
+        if workdir is None:
+            return tempfile.mkdtemp(prefix='vst-', dir='/tmp')
+        os.makedirs(workdir, exist_ok=True)
+        return os.path.abspath(workdir)
 
     def settle(self, config):
         """Puts in what every test config has: the control socket, little memory, no hugepages; and
@@ -117,9 +131,13 @@ class Daemon:
             text = json.dumps(config, indent=2)
         else:
             text = config
+        self.store(text)
+        return config
+
+    def store(self, text):
+        """Writes the config file."""
         with open(self.config_file, 'w', encoding='utf-8') as f:
             f.write(text)
-        return config
 
     def path(self, name):
         """A path in the daemon's directory."""
@@ -127,14 +145,28 @@ class Daemon:
 
     # --- the daemon
 
+    def command(self):
+        """The words that start vswitchd."""
+        words = [*self.wrap, os.path.join(self.build, 'vswitchd'), '-c', self.config_file,
+                 *self.args]
+        return [*words, '--', *self.eal] if self.eal else words
+
+    def environment(self):
+        """The environment of vswitchd. A sanitizer's runtime must come before what is preloaded."""
+        env = {**sanitizer_env(), **self.env}
+        if self.preload:
+            ldd = subprocess.run(['ldd', os.path.join(self.build, 'vswitchd')], check=True,
+                                 capture_output=True, text=True).stdout
+            first = re.findall(r'lib[at]san\.so\S* => (\S+)', ldd)
+            env['LD_PRELOAD'] = ' '.join(first + [os.path.join(self.build, name)
+                                                  for name in self.preload])
+        return env
+
     def spawn(self):
         """Starts vswitchd without waiting for it."""
-        cmd = self.wrap + [os.path.join(self.build, 'vswitchd'), '-c', self.config_file] + self.args
-        if self.eal:
-            cmd += ['--'] + self.eal
         with open(self.log_file, 'ab') as log:
-            self.proc = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                         cwd=self.dir, env=sanitizer_env(),
+            self.proc = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
+                                         stderr=log, cwd=self.dir, env=self.environment(),
                                          preexec_fn=die_with_parent)
 
     def start(self, timeout=30.0):

@@ -136,7 +136,7 @@ class Qmp:
         json.loads(self.file.readline())
         self.command('qmp_capabilities')
 
-    def command(self, name, **arguments):
+    def command(self, name, /, **arguments):
         """Executes a command and returns what it returns."""
         self.file.write(json.dumps({'execute': name, 'arguments': arguments}) + '\n')
         self.file.flush()
@@ -172,10 +172,11 @@ class Guest:
     """One virtual machine; all its files lie in workdir/name."""
 
     def __init__(self, name, workdir, image, nics=(), ip=None, accel=None, cpus=1, memory=256,
-                 share=True):
+                 share=True, qemu=QEMU, append='', devices=()):
         """ip: address/prefix of the first NIC. accel: kvm or tcg, default: what works here.
         memory: MiB. share: whether the guest's memory is shared, without which no vhost-user NIC
-        works."""
+        works. append: more for the kernel's command line; devices: more for QEMU's, put before the
+        NICs."""
         self.name = name
         self.ip = ip.split('/')[0] if ip else None
         self.dir = os.path.join(os.path.abspath(workdir), name)
@@ -189,18 +190,20 @@ class Guest:
         self.requests = 0
         self.started = 0.0
         share = 'on' if share else 'off'
-        append = ['console=ttyS0 quiet reboot=t mitigations=off nokaslr', f'vswitch.name={name}']
+        line = ['console=ttyS0 quiet reboot=t mitigations=off nokaslr', f'vswitch.name={name}']
         if ip:
-            append.append(f'vswitch.ip={ip}')
+            line.append(f'vswitch.ip={ip}')
+        if append:
+            line.append(append)
         self.command = [
             'setpriv', '--pdeathsig', 'KILL',  # no QEMU outlives who started it
-            QEMU, '-name', name, '-nodefaults', '-no-user-config', '-display', 'none',
+            qemu, '-name', name, '-nodefaults', '-no-user-config', '-display', 'none',
             '-machine', 'q35,memory-backend=memory', '-accel', self.accel,
-            '-cpu', 'host' if self.accel == 'kvm' else 'max',
+            '-cpu', 'host' if self.accel == 'kvm' else 'max,la57=off',
             '-smp', str(cpus), '-m', str(memory),
             '-object', f'memory-backend-memfd,id=memory,size={memory}M,share={share}',
             '-kernel', os.path.join(image, 'kernel'),
-            '-initrd', os.path.join(image, 'initramfs'), '-append', ' '.join(append),
+            '-initrd', os.path.join(image, 'initramfs'), '-append', ' '.join(line),
             '-chardev', f'socket,id=console,path={self.console},server=on,wait=off,'
                         f'logfile={self.console}.log',
             '-serial', 'chardev:console',
@@ -208,7 +211,7 @@ class Guest:
             '-serial', 'chardev:agent',
             '-chardev', f'socket,id=monitor,path={self.monitor},server=on,wait=off',
             '-mon', 'chardev=monitor,mode=control',
-            '-device', 'pcie-root-port,id=slot1,chassis=1']
+            '-device', 'pcie-root-port,id=slot1,chassis=1', *devices]
         for number, nic in enumerate(nics):
             self.command += nic.args(number)
 
@@ -292,7 +295,7 @@ class Guest:
         if self.process:
             self.process.wait()
 
-    def qmp(self, name, **arguments):
+    def qmp(self, name, /, **arguments):
         """One command to QEMU's monitor."""
         monitor = Qmp(self.monitor)
         try:

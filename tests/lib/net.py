@@ -6,7 +6,8 @@
         net['b'].recv(1)
 
 Kinds of port: server, client (direct path, who listens on the socket), library (the library's burst
-calls), packed (library with packed rings), tap.
+calls), packed (library with packed rings), tap, and ethdev (the near end of the cable of that name,
+see veth.py; its station is at the far end).
 """
 
 import itertools
@@ -14,6 +15,7 @@ import itertools
 from daemon import Daemon, wait_until
 from frames import BROADCAST, build, mac_text, parse
 from tap import Tap
+from veth import far_end
 from vguest import Guests
 
 KINDS = ('server', 'client', 'library', 'packed', 'tap')
@@ -23,6 +25,8 @@ def port_conf(name, kind, more=None):
     """The config of a port of that kind; more: further keys."""
     if kind == 'tap':
         conf = {'name': name, 'type': 'tap', 'ifname': name}
+    elif kind == 'ethdev':
+        conf = {'name': name, 'type': 'ethdev', 'devargs': f'net_af_packet0,iface={name}'}
     else:
         conf = {'name': name, 'type': 'vhost-user', 'socket': f'{name}.sock'}
         conf['mode'] = 'client' if kind == 'client' else 'server'
@@ -35,9 +39,10 @@ def port_conf(name, kind, more=None):
 class Net:
     """A daemon, its ports, and a station on each."""
 
-    def __init__(self, ports, switch=None, conf=None, guest=None, guests=None):
+    def __init__(self, ports, switch=None, conf=None, guest=None, guests=None, daemon=None):
         """ports: name -> kind; switch: the switch part of the config; conf: name -> more keys of
-        the port; guest: name -> options of Guests.add(); guests: a Guests to use, else our own."""
+        the port; guest: name -> options of Guests.add(); guests: a Guests to use, else our own;
+        daemon: more arguments of Daemon()."""
         self.kinds = dict(ports)
         self.conf = conf or {}
         self.options = guest or {}
@@ -48,7 +53,7 @@ class Net:
         self.guests = guests
         config = {'switch': dict(switch or {}),
                   'ports': [port_conf(n, k, self.conf.get(n)) for n, k in self.kinds.items()]}
-        self.daemon = Daemon(config)
+        self.daemon = Daemon(config, **(daemon or {}))
         try:
             if self.own_guests:
                 self.guests = Guests()
@@ -67,8 +72,8 @@ class Net:
         """Puts a station on a port."""
         kind = self.kinds[name]
         self.macs.setdefault(name, mac_text(len(self.macs) + 1))
-        if kind == 'tap':
-            self.stations[name] = Tap(name)
+        if kind in ('tap', 'ethdev'):
+            self.stations[name] = Tap(name if kind == 'tap' else far_end(name))
         else:
             options = {'mac': self.macs[name], 'server': kind == 'client',
                        'packed': kind == 'packed', 'mtu': self.conf.get(name, {}).get('mtu', 1500)}
@@ -87,7 +92,7 @@ class Net:
     def disconnect(self, name):
         """Takes the station from a port."""
         station = self.stations.pop(name)
-        if self.kinds[name] == 'tap':
+        if self.kinds[name] in ('tap', 'ethdev'):
             station.close()
         else:
             self.guests.remove(station)
@@ -189,7 +194,7 @@ class Net:
     def close_stations(self):
         """Takes all stations away."""
         for name in list(self.stations):
-            if self.kinds[name] == 'tap':
+            if self.kinds[name] in ('tap', 'ethdev'):
                 self.stations.pop(name).close()
             elif not self.own_guests and self.guests.proc.poll() is None:
                 self.disconnect(name)

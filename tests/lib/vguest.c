@@ -9,9 +9,11 @@
  *
  * Commands on stdin, one a line, each answered by one line that starts with "ok" or "error":
  *   add NAME STREAM MTU QUEUES SEGMENT DEVARGS
- *       STREAM: path of the UNIX socket to connect to; SEGMENT: most bytes in one buffer of a frame
- *       sent, so that long frames are chains; DEVARGS: as for net_virtio_user. Waits for the peer
- *       where DEVARGS have server=1.
+ *       NAME: net_virtio_user_NAME is the device, or NAME itself if it begins with "net_", such as
+ *       net_af_packet_x, which makes a network interface's frames a stream just so; STREAM: path of
+ *       the UNIX socket to connect to, or of a character device (a port of virtio-serial); SEGMENT:
+ *       most bytes in one buffer of a frame sent, so that long frames are chains; DEVARGS: as for
+ *       the device. Waits for the peer where DEVARGS have server=1.
  *   del NAME
  *   quit (or end of file)
  *
@@ -28,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -61,7 +64,7 @@ enum guest_state {
 };
 
 struct guest {
-	char name[32];
+	char name[48]; /* of the device */
 	_Atomic int state;
 	uint16_t port_id;
 	uint16_t n_queues;
@@ -162,7 +165,7 @@ guest_send(struct guest *g)
 	bool moved = false;
 
 	if (g->fd >= 0 && g->in_len < STREAM_BUF) {
-		ssize_t n = recv(g->fd, g->in + g->in_len, STREAM_BUF - g->in_len, MSG_DONTWAIT);
+		ssize_t n = read(g->fd, g->in + g->in_len, STREAM_BUF - g->in_len);
 
 		if (n > 0) {
 			g->in_len += (uint32_t)n;
@@ -217,8 +220,7 @@ guest_receive(struct guest *g)
 		moved |= n > 0;
 	}
 	if (g->out_len > g->out_off && g->fd >= 0) {
-		ssize_t n = send(g->fd, g->out + g->out_off, g->out_len - g->out_off,
-				 MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = write(g->fd, g->out + g->out_off, g->out_len - g->out_off);
 
 		if (n > 0) {
 			g->out_off += (uint32_t)n;
@@ -258,17 +260,22 @@ mover(void *arg)
 	return NULL;
 }
 
+/* A descriptor that does not block, or -1. */
 static int
-stream_connect(const char *path)
+stream_open(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct stat st;
 	int fd;
 
+	if (stat(path, &st) == 0 && S_ISCHR(st.st_mode))
+		return open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -1;
 	strcpy(addr.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&addr, sizeof(addr))) {
+	if (fd >= 0 && (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) ||
+			fcntl(fd, F_SETFL, O_NONBLOCK))) {
 		close(fd);
 		fd = -1;
 	}
@@ -279,13 +286,14 @@ stream_connect(const char *path)
 static int
 guest_start(struct guest *g, uint16_t mtu)
 {
-	struct rte_eth_conf conf = {.rxmode = {.mtu = mtu}, .intr_conf = {.lsc = 1}};
+	struct rte_eth_conf conf = {.rxmode = {.mtu = mtu}};
 	struct rte_eth_dev_info info;
 	int ret;
 
 	ret = rte_eth_dev_info_get(g->port_id, &info);
 	if (ret)
 		return ret;
+	conf.intr_conf.lsc = !!(*info.dev_flags & RTE_ETH_DEV_INTR_LSC);
 	conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER & info.rx_offload_capa;
 	conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS & info.tx_offload_capa;
 	ret = rte_eth_dev_configure(g->port_id, g->n_queues, g->n_queues, &conf);
@@ -315,6 +323,15 @@ guest_free(struct guest *g, bool has_dev)
 	memset(g, 0, sizeof(*g));
 }
 
+/* The name of the guest's device. */
+static void
+device_name(const char *name, char *device, size_t size)
+{
+	bool is_whole = !strncmp(name, "net_", 4);
+
+	snprintf(device, size, "%s%.31s", is_whole ? "" : "net_virtio_user_", name);
+}
+
 static struct guest *
 guest_find(const char *name)
 {
@@ -327,13 +344,13 @@ guest_find(const char *name)
 static void
 guest_add(char *args)
 {
-	char name[16], stream[128], devargs[512];
+	char name[32], stream[128], devargs[512];
 	unsigned int mtu, n_queues, segment;
 	struct guest *g = guest_find("");
 	bool has_dev = false;
 	int ret;
 
-	if (sscanf(args, "%15s %127s %u %u %u %511s", name, stream, &mtu, &n_queues, &segment,
+	if (sscanf(args, "%31s %127s %u %u %u %511s", name, stream, &mtu, &n_queues, &segment,
 		   devargs) != 6 ||
 	    mtu > 65535 || !segment || segment > 65535) {
 		printf("error add: NAME STREAM MTU QUEUES SEGMENT DEVARGS are needed\n");
@@ -343,12 +360,12 @@ guest_add(char *args)
 		printf("error add: no more than %d guests\n", GUESTS_MAX);
 		return;
 	}
-	snprintf(g->name, sizeof(g->name), "net_virtio_user_%s", name);
+	device_name(name, g->name, sizeof(g->name));
 	g->n_queues = (uint16_t)n_queues;
 	g->segment = (uint16_t)segment;
 	g->in = malloc(STREAM_BUF);
 	g->out = malloc(STREAM_BUF);
-	g->fd = stream_connect(stream);
+	g->fd = stream_open(stream);
 	if (!g->in || !g->out || g->fd < 0) {
 		printf("error add %s: no memory, or stream %s: %s\n", name, stream,
 		       strerror(errno));
@@ -375,11 +392,11 @@ fail:
 static void
 guest_del(const char *name)
 {
-	char full[32];
+	char device[sizeof(guests[0].name)];
 	struct guest *g;
 
-	snprintf(full, sizeof(full), "net_virtio_user_%.15s", name);
-	g = guest_find(full);
+	device_name(name, device, sizeof(device));
+	g = guest_find(device);
 	if (!g) {
 		printf("error del: no guest %s\n", name);
 		return;

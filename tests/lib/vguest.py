@@ -34,6 +34,13 @@ def vguest_binary():
     return os.environ.get('VSWITCH_VGUEST', os.path.join(build_dir(), 'tests', 'lib', 'vguest'))
 
 
+def eal_words(memory, hugepages=False):
+    """The EAL options of vguest; memory: MiB."""
+    # EAL takes --no-huge for legacy memory, which goes not with --in-memory
+    return ['-l', '0', '--no-pci', '-m', str(memory), '--no-telemetry', '--file-prefix', 'vguest',
+            *(['--in-memory'] if hugepages else ['--no-huge', '--no-shconf'])]
+
+
 class Guest:
     """One guest. Made by Guests.add()."""
 
@@ -128,10 +135,7 @@ class Guests:
         self.guests = {}
         self.waiting = {}
         env = dict(os.environ, ASAN_OPTIONS='detect_leaks=0', TSAN_OPTIONS='report_bugs=0')
-        cmd = [vguest_binary(), '-l', '0', '--no-pci', '-m', str(memory), '--no-telemetry',
-               '--file-prefix', 'vguest']
-        # EAL takes --no-huge for legacy memory, which goes not with --in-memory
-        cmd += ['--in-memory'] if hugepages else ['--no-huge', '--no-shconf']
+        cmd = [vguest_binary(), *eal_words(memory, hugepages)]
         self.log_out = open(self.log_file, 'ab')
         self.proc = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      stderr=self.log_out, text=True, bufsize=1, env=env, cwd=REPO)
