@@ -504,6 +504,17 @@ def test_restart_that_fails():
         assert from_wire(net, net.macs['a']) == {'a'}
 
 
+def test_numa_node():
+    """A device on another NUMA node than its worker's: said, and its frames pass all the same."""
+    with FakeVf('up', **dict(IAVF, node=7)) as vf, net_of(vf) as net:
+        net.learn()
+        vf.wait_filter(macs=macs(net, 'ab'))
+        assert from_wire(net, net.macs['a']) == {'a'}
+        assert re.search(r'WARN +port up: its device is on NUMA node 7, but its queue 0 is polled '
+                         r'by CPU \d+ on node 0', net.daemon.log())
+        assert details(net)['node'] == 7
+
+
 # --- removal
 
 @pytest.mark.parametrize('event', ['rmv', 'remove'])

@@ -297,6 +297,19 @@ link_of(const char *name, uint16_t port, struct rte_eth_link *link)
 }
 
 int
+rte_eth_dev_socket_id(uint16_t port)
+{
+	int node;
+
+	if (!fakevf_is(port))
+		return fakevf_next_of_port("rte_eth_dev_socket_id", port);
+	pthread_mutex_lock(&fakevf.lock);
+	node = (int)fakevf.conf.node;
+	pthread_mutex_unlock(&fakevf.lock);
+	return node;
+}
+
+int
 rte_eth_link_get(uint16_t port, struct rte_eth_link *link)
 {
 	return link_of("rte_eth_link_get", port, link);

@@ -64,6 +64,7 @@ static const struct key {
 	{"reset", offsetof(struct fakevf_conf, reset), 0, answers},
 	{"start", offsetof(struct fakevf_conf, start), 0, answers},
 	{"present", offsetof(struct fakevf_conf, present), 0, NULL},
+	{"node", offsetof(struct fakevf_conf, node), 0, NULL},
 	{"event", offsetof(struct fakevf_conf, event), sizeof(fakevf.conf.event), NULL},
 	{NULL, 0, 0, NULL},
 };

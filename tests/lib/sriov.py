@@ -215,7 +215,8 @@ class SriovGuest(Guest):
                         '-device', f'virtserialport,nr={n + 1},chardev=channel{n}']
         for n, nic in enumerate(self.nics):
             devices += self._nic_args(n, nic)
-        super().__init__(name, workdir, image, accel='tcg,thread=single', cpus=2, memory=memory, qemu=qemu,
+        super().__init__(name, workdir, image, accel='tcg,thread=multi', cpus=2,
+                         memory=memory, qemu=qemu,
                          append='intel_iommu=on iommu=pt tsc=reliable random.trust_cpu=on '
                                 f'ipv6.disable=1 hugepages={HUGEPAGES}', devices=devices)
 
