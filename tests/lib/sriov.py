@@ -201,7 +201,9 @@ def pci_bind(guest, pci, driver):
 class SriovGuest(Guest):
     """A guest with an IOMMU, NICs, hugepages, and channels for stations (see inguest.py)."""
 
-    def __init__(self, name, workdir, image, nics, qemu=QEMU, memory=1536):
+    def __init__(self, name, workdir, image, nics, qemu=QEMU, memory=1536, thread='multi'):
+        """thread: single, where VFs come and go: with a thread for each CPU, QEMU 10.0 then aborts
+        at times (iotlb_to_section), or a CPU gets no timer interrupt any more."""
         self.wire_dir = os.path.join(os.path.abspath(workdir), f'{name}.wires')
         self.channels = [os.path.join(os.path.abspath(workdir), name, f'channel{n}')
                          for n in range(CHANNELS)]
@@ -215,7 +217,7 @@ class SriovGuest(Guest):
                         '-device', f'virtserialport,nr={n + 1},chardev=channel{n}']
         for n, nic in enumerate(self.nics):
             devices += self._nic_args(n, nic)
-        super().__init__(name, workdir, image, accel='tcg,thread=multi', cpus=2,
+        super().__init__(name, workdir, image, accel=f'tcg,thread={thread}', cpus=2,
                          memory=memory, qemu=qemu,
                          append='intel_iommu=on iommu=pt tsc=reliable random.trust_cpu=on '
                                 f'ipv6.disable=1 hugepages={HUGEPAGES}', devices=devices)

@@ -53,7 +53,7 @@ def fixture_igb_guest(sriov_image, wires, tmp_path_factory):
     """A guest with two igb NICs."""
     del wires
     yield from booted(SriovGuest('igb', tmp_path_factory.mktemp('g'), sriov_image,
-                                 [Igb(), Igb()]))
+                                 [Igb(), Igb()], thread='single'))
 
 
 @pytest.fixture(name='igb')
