@@ -163,9 +163,9 @@ find_richest(const struct stations *s, const uint16_t n_of_port[PORTS_MAX], uint
 
 /*
  * A guest that invents addresses must not take all places: a station of the port that has the most
- * gives its place to one whose port has at least two fewer.
+ * gives its place to one whose port has at least two fewer. True if there is more to be done.
  */
-static void
+static bool
 share(struct macs *m, const struct filter_device *dev, struct stations *s)
 {
 	uint16_t n_of_port[PORTS_MAX] = {0};
@@ -177,25 +177,26 @@ share(struct macs *m, const struct filter_device *dev, struct stations *s)
 		struct station *to, *from;
 
 		if (poor < 0)
-			return;
+			return false;
 		to = &s->list[poor];
 		rich = find_richest(s, n_of_port, to->rank);
 		if (rich < 0)
-			return;
+			return false;
 		from = &s->list[rich];
 		if (n_of_port[from->port] < n_of_port[to->port] + 2)
-			return;
+			return false;
 		take_out(m, dev, s, (uint32_t)rich);
 		n_of_port[from->port]--;
 		from->refusal = to->refusal;
 		to->refusal = rte_eth_dev_mac_addr_add(dev->dpdk_port, &s->macs.list[poor], 0);
 		if (to->refusal)
-			return;
+			return false;
 		to->is_listed = true;
 		m->n_listed++;
 		m->was_added = true;
 		n_of_port[to->port]++;
 	}
+	return true;
 }
 
 /*
@@ -234,7 +235,7 @@ macs_sync(struct macs *m, const struct filter_device *dev, struct stations *s, b
 	n = candidates(m, s, retry, order);
 	again = add(m, dev, s, order, n);
 	if (!m->is_unsupported && m->n_listed > 0)
-		share(m, dev, s);
+		again |= share(m, dev, s);
 	if (m->n_most < m->n_listed)
 		m->n_most = m->n_listed;
 	if (dev->driver->stops_at_hole && m->was_added && m->n_listed < m->n_most)

@@ -3,8 +3,8 @@
  * uplink.h: ports to the wire: VFs (type vf), and any other DPDK device (type ethdev).
  *
  * vf.c makes a VF ready through its PF, device.c probes the DPDK device and hears its events,
- * vswitch/ethdev.c moves the frames, filter.c sees to what the device receives. uplink.c ties them
- * together and follows the device's life: link, restart, removal, return.
+ * vswitch/ethdev.c moves the frames, filter.c sees to what the device receives. life.c ties
+ * them together and follows the device's life: link, restart, removal, return.
  */
 #ifndef SRIOV_UPLINK_H
 #define SRIOV_UPLINK_H

@@ -133,6 +133,8 @@ def test_full_filter(virtio, pf):
         for mac in second:
             b.say(mac, station=b.vm2)
         b.wait_show('unreachable', n_over)
+        wait_until('places are shared', lambda: not any(
+            str(b.show(f'unreachable_{n}')).startswith('vm2') for n in range(n_over)), MANY_S)
         found = b.d.port('up0')['details']
         assert (found['macs_listed'], found['macs_refused'], found['macs_max']) == \
             (FULL - 1, n_over, FULL)
