@@ -151,7 +151,7 @@ struct port_ops {
 
 	/*
 	 * The wire is behind it, which may give our own frames back: what comes in with the address
-	 * of a station that another port just heard is dropped, and moves nobody.
+	 * of a station that another port just heard moves nobody, and is dropped if it is for all.
 	 */
 	bool is_uplink;
 
