@@ -401,6 +401,7 @@ def test_link(lsc):
             net.daemon.wait_link('up')
             assert net.daemon.port('up')['reason'] == ''
             net.learn()
+            vf.wait_filter(macs=macs(net, 'ab'))
             assert from_wire(net, net.macs['a']) == {'a'}
 
 
@@ -443,6 +444,7 @@ def test_restart_by_the_operator():
         net.daemon.ctl('port', 'restart', 'up')
         net.daemon.wait_link('up')
         net.learn()
+        vf.wait_filter(macs=macs(net, 'ab'))
         assert from_wire(net, net.macs['a']) == {'a'}
         assert details(net)['restarts'] == 1
 
@@ -462,6 +464,7 @@ def test_reset_by_the_pf(reset):
             net.daemon.wait_link('up')
             wait_until('the filter is as before', lambda: vf.filter() == before)
             net.learn()
+            vf.wait_filter(macs=macs(net, 'ab'))
             assert from_wire(net, net.macs['a']) == {'a'}
             assert got(net, 'up', net.frame('up', BROADCAST, **tagged(30))) == {'a', 'b'}
 
@@ -541,6 +544,7 @@ def test_removed_and_returned(event):
         assert net.daemon.port('up')['reason'] == ''
         wait_until('the filter is as before', lambda: vf.filter() == before)
         net.learn()
+        vf.wait_filter(macs=macs(net, 'ab'))
         assert from_wire(net, net.macs['a']) == {'a'}
         shown = net.daemon.port('up')
         assert shown['mtu'] == 1400 and shown['details']['returns'] == 1
@@ -559,6 +563,7 @@ def test_deleted_while_away():
         vf.change(present=1)
         net.add_port('up', 'ethdev')
         net.learn()
+        vf.wait_filter(macs=macs(net, 'ab'))
         assert from_wire(net, net.macs['a']) == {'a'}
 
 
@@ -572,6 +577,7 @@ def test_restart_brings_it_back():
         net.daemon.ctl('port', 'restart', 'up')
         net.daemon.wait_link('up')
         net.learn()
+        vf.wait_filter(macs=macs(net, 'ab'))
         assert from_wire(net, net.macs['a']) == {'a'}
 
 
@@ -633,6 +639,7 @@ def test_fifty_times_away_under_load():
         for name in net.stations:
             net[name].recv(10 ** 6, 0.5)
         net.learn()
+        vf.wait_filter(macs=macs(net, 'ab'))
         assert from_wire(net, net.macs['a']) == {'a'}
         wait_until('all mbufs are back', lambda: free() == before, 10.0, 0.2)
         status = net.daemon.ctl('status')

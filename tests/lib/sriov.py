@@ -203,7 +203,8 @@ class SriovGuest(Guest):
 
     def __init__(self, name, workdir, image, nics, qemu=QEMU, memory=1536, thread='multi'):
         """thread: single, where VFs come and go: with a thread for each CPU, QEMU 10.0 then aborts
-        at times (iotlb_to_section), or a CPU gets no timer interrupt any more."""
+        at times (iotlb_to_section), or a CPU gets no timer interrupt any more. no_timer_check: on a
+        busy machine the kernel finds its timer too slow, and panics."""
         self.wire_dir = os.path.join(os.path.abspath(workdir), f'{name}.wires')
         self.channels = [os.path.join(os.path.abspath(workdir), name, f'channel{n}')
                          for n in range(CHANNELS)]
@@ -219,8 +220,9 @@ class SriovGuest(Guest):
             devices += self._nic_args(n, nic)
         super().__init__(name, workdir, image, accel=f'tcg,thread={thread}', cpus=2,
                          memory=memory, qemu=qemu,
-                         append='intel_iommu=on iommu=pt tsc=reliable random.trust_cpu=on '
-                                f'ipv6.disable=1 hugepages={HUGEPAGES}', devices=devices)
+                         append='intel_iommu=on iommu=pt tsc=reliable no_timer_check '
+                                'random.trust_cpu=on ipv6.disable=1 '
+                                f'hugepages={HUGEPAGES}', devices=devices)
 
     def _nic_args(self, number, nic):
         names = [netdev(number, w) for w in range(nic.n_wires)]

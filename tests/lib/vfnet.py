@@ -9,6 +9,7 @@
 """
 
 import itertools
+import time
 
 from daemon import wait_until
 from frames import BROADCAST, build
@@ -145,6 +146,24 @@ class VfNet:
     def wait_details(self, what, condition, name='up0', timeout=15.0):
         """Waits until condition(details) is true."""
         wait_until(what, lambda: condition(self.details(name)), timeout)
+
+    def traces(self):
+        """What there is to see of the way of frames from the wire to vm1, for who misses some: the
+        NIC's and its PF's counters, the ports', what the guest wrote to vm1's channel, the log."""
+        pf = self.uplinks['up0']
+        texts = [f'up0 is {self.state()}']
+        debug = '/sys/kernel/debug'
+        for command in (f'for i in 1 2; do ethtool -S {pf.ifname} | grep -v ": 0$"; sleep 1; done',
+                        f'ip -s -details link show dev {pf.ifname}',
+                        f'[ -d {debug}/virtio-ports ] || mount -t debugfs none {debug}',
+                        f'tail -n 99 {debug}/virtio-ports/*'):
+            texts.append(f'{command}\n{self.guest.status(command)[1]}')
+        for name in ('up0', 'vm1'):
+            first = self.daemon.counts(name)
+            time.sleep(1)
+            second = self.daemon.counts(name)
+            texts.append(f'{name}: {first}, a second later {second}')
+        return '\n'.join([*texts, f'{self.details()}', self.daemon.log()[-6000:]])
 
     def drops(self, name, reason):
         """How many frames the port dropped for that reason."""

@@ -2,8 +2,11 @@
 """What the other tests of this directory rely on: guests whose NICs have VFs, wires out of them,
 and vswitchd with stations in them."""
 
+import os
+
 import pytest
 
+from daemon import wait_until
 from frames import BROADCAST, build
 from inguest import GuestDaemon, GuestStations
 from sriov import pci_bind, pci_driver
@@ -95,6 +98,27 @@ def test_igb_load(igb):
             station.send_many([mine] * 20)
             assert station.recv(20) == [mine[6:12] + mine[:6] + mine[12:]] * 20
         assert (load.received, load.sent, list(load.frames)) == (20, 20, [mine] * 20)
+
+
+def test_igb_unread(igb):
+    """A station that nobody reads until its channel takes no more does no harm to those that come
+    after it."""
+    pf = igb.pf()
+    with GuestStations(igb) as stations:
+        station = stations.netdev('unread', pf.ifname)
+        channel = os.path.basename(station.path)
+        debug = '/sys/kernel/debug'
+        igb.run(f'[ -d {debug}/virtio-ports ] || mount -t debugfs none {debug}')
+        with pf.wire.sending([build(pf.mac, OUTSIDE, n, 1500) for n in range(32)], pause=0.01):
+            wait_until('the channel is full', lambda: 'outvq_full: 1' in igb.run(
+                f'cat {debug}/virtio-ports/{channel}'), 30)
+    pf.drain()
+    with GuestStations(igb) as stations:
+        station = stations.netdev('pf', pf.ifname)
+        assert os.path.basename(station.path) == channel
+        frame = build(pf.mac, OUTSIDE, 1)
+        pf.wire.send(frame)
+        assert station.recv(1) == [frame]
 
 
 def test_virtio_vfs(virtio):
