@@ -67,6 +67,7 @@ control_answer(struct control_client *client)
 	struct evbuffer *in = bufferevent_get_input(client->stream);
 	struct evbuffer *out = bufferevent_get_output(client->stream);
 	struct control *control = client->control;
+	struct json_object *reply;
 	size_t len;
 	char *line;
 
@@ -76,7 +77,10 @@ control_answer(struct control_client *client)
 			return evbuffer_get_length(in) >= CONTROL_REQUEST_MAX;
 		if (len) {
 			control->caller = client;
-			control_send(client, rpc_handle(control_methods, control, line, len));
+			reply = rpc_handle(control_methods, control, line, len);
+			/* CONTROL_SLOW_S counts from now, not from before what took its time */
+			event_base_update_cache_time(control->base);
+			control_send(client, reply);
 			control->caller = NULL;
 		}
 		free(line);
