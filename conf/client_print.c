@@ -134,6 +134,7 @@ client_print_status(struct json_object *result)
 		 get_text(result, "version"), get_number(result, "pid"));
 	print_line("switch", text);
 	print_line("dpdk", get_text(result, "dpdk"));
+	print_line("cpu level", get_text(result, "cpu_level"));
 	snprintf(text, sizeof(text), "%" PRIu64 "d %02" PRIu64 ":%02" PRIu64 ":%02" PRIu64,
 		 s / 86400, s / 3600 % 24, s / 60 % 60, s % 60);
 	print_line("uptime", text);

@@ -22,6 +22,7 @@ struct control_info {
 	const char *conf_path; /* of the file, for reload and messages */
 	const char *version;   /* of vswitchd */
 	const char *dpdk;      /* rte_version() */
+	const char *cpu_level; /* of the code that vhost-user ports run, level_best() */
 	bool hugepages;	       /* in use */
 	uint64_t memory;       /* bytes of packet memory in use */
 	struct conf_cpus cpus; /* as conf_cpus_read() found them */

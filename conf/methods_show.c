@@ -385,6 +385,7 @@ show_status(void *context, struct json_object *params, struct json_object **resu
 	show_text(*result, "name", control->conf->name);
 	show_text(*result, "version", control->info.version);
 	show_text(*result, "dpdk", control->info.dpdk);
+	show_text(*result, "cpu_level", control->info.cpu_level);
 	show_number(*result, "pid", (uint64_t)getpid());
 	show_number(*result, "uptime_s",
 		    ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - sw->started_ns) /

@@ -268,7 +268,7 @@ tap_rx(struct port *port, uint16_t queue, struct batch *batch, struct port_stats
 	if (now < q->next_poll)
 		return 0;
 	n = ethdev_rx(t->ethdev, queue, batch, stats);
-	if (n == BATCH_MAX)
+	if (n == batch->max)
 		return n;
 	q->gap = n ? t->gap_min : RTE_MIN(RTE_MAX(2 * q->gap, t->gap_min), t->gap_max);
 	q->next_poll = now + q->gap;

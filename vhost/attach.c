@@ -5,7 +5,7 @@
  * librte_vhost's calls that are used here only read and write fields of its device; none takes a
  * queue's access_lock, which the caller of our message handlers holds: rte_vhost_get_mem_table,
  * _get_vhost_vring, _get_vring_base, _set_vring_base and _get_negotiated_features (lib/vhost/
- * vhost.c, the same in 22.11, 23.11, 24.11 and 25.11).
+ * vhost.c, the same in 22.11, 23.11, 24.11 and 25.11), and rte_vhost_get_log_base.
  */
 #include "attach.h"
 
@@ -17,7 +17,9 @@
 
 #include <rte_vhost.h>
 
+#include "level.h"
 #include "rcu.h"
+#include "recover.h"
 #include "session.h"
 #include "shared.h"
 
@@ -70,6 +72,17 @@ read_memory(struct session *s, struct memory *memory)
 	return err == 0 && memory->n > 0 && !s->is_private;
 }
 
+/* The library has it mapped since SET_LOG_BASE, of which message.c has checked the offset. */
+static void
+read_log(const struct session *s, struct dirty_log *log)
+{
+	uint64_t base = 0, size = 0;
+
+	if (has_feature(s, VHOST_F_LOG_ALL) && rte_vhost_get_log_base(s->vid, &base, &size) == 0 &&
+	    base != 0)
+		*log = (struct dirty_log){.bits = (uint8_t *)(uintptr_t)base, .size = size};
+}
+
 bool
 attach_is_possible(struct session *s)
 {
@@ -103,14 +116,17 @@ check_call_fd(int fd)
 static bool
 read_ring(struct session *s, const struct session_view *view, uint32_t number, struct ring_view *v)
 {
+	const struct level *level = level_best();
 	struct rte_vhost_vring vring;
 
 	memset(&vring, 0, sizeof(vring));
 	if (rte_vhost_get_vhost_vring(s->vid, (uint16_t)number, &vring) != 0)
 		return false;
 	*v = (struct ring_view){
+		.ops = has_feature(s, VIRTIO_F_RING_PACKED) ? level->packed : level->split,
 		.memory = &view->memory,
-		.desc = vring.desc,
+		.log = view->log.size > 0 ? &view->log : NULL,
+		.desc = vring.desc, /* of a packed ring the same members of other types */
 		.avail = vring.avail,
 		.used = vring.used,
 		.size = vring.size,
@@ -119,11 +135,12 @@ read_ring(struct session *s, const struct session_view *view, uint32_t number, s
 				? FRAME_RECORD_LEN
 				: RECORD_LEN_LEGACY,
 		.is_mergeable = has_feature(s, VIRTIO_NET_F_MRG_RXBUF),
+		.is_in_order = has_feature(s, VIRTIO_F_IN_ORDER),
 		.has_event_idx = has_feature(s, VIRTIO_RING_F_EVENT_IDX),
 		.has_indirect = has_feature(s, VIRTIO_RING_F_INDIRECT_DESC),
 		.call_fd = check_call_fd(vring.callfd),
 	};
-	return ring_view_is_sound(v);
+	return v->ops->is_sound(v);
 }
 
 static void
@@ -135,11 +152,20 @@ attach_ring(struct session *s, struct session_view *view, uint32_t number)
 	if (!(s->ready >> number & 1) || ring_fault(ring_of(s, number)) != RING_FINE)
 		return;
 	if (!read_ring(s, view, number, v) ||
-	    rte_vhost_get_vring_base(s->vid, (uint16_t)number, &avail, &used) != 0) {
+	    rte_vhost_get_vring_base(s->vid, (uint16_t)number, &avail, &used) != 0 ||
+	    /* the other end has said it, and the library believes it */
+	    !v->ops->has_place(v, avail) || !v->ops->has_place(v, used)) {
 		s->unsound = (int)number;
 		v->size = 0;
 		return;
 	}
+	if (s->told >> number & 1) {
+		if (has_feature(s, VIRTIO_F_RING_PACKED))
+			avail = used = recover_place(v, avail);
+		/* a switch before us may have been killed before it interrupted the guest */
+		atomic_store_explicit(&ring_of(s, number)->touched, true, memory_order_relaxed);
+	}
+	s->told &= ~(1u << number);
 	ring_attach(ring_of(s, number), v, avail, used);
 	if (number % 2 == 0)
 		view->tx_queues[view->n_tx++] = (uint16_t)(number / 2);
@@ -162,6 +188,7 @@ attach_guest(struct session *s)
 	if (!view || rte_vhost_get_negotiated_features(s->vid, &s->features) != 0 ||
 	    !read_memory(s, &view->memory))
 		goto fail;
+	read_log(s, &view->log);
 	s->unsound = -1;
 	for (uint32_t i = 0; i < 2u * s->port->conf.queues; i++)
 		attach_ring(s, view, i);

@@ -30,7 +30,7 @@ struct chain_piece {
 	uint32_t len; /* bytes, > 0 */
 };
 
-/* A descriptor, read once. */
+/* A descriptor of a split ring, or of its tables, read once. */
 struct chain_desc {
 	uint64_t addr;
 	uint32_t len;
@@ -53,11 +53,18 @@ chain_desc_read(const void *at)
 }
 
 /*
- * Writes the pieces of the chain that starts at descriptor head (< size of the ring) to pieces, at
- * most max, and their total length to *len. is_writable: all of them must be for us to write, else
- * none. Returns the number of pieces, or -1 if the chain can't be used.
+ * Writes the pieces of the chain that starts at descriptor head (< size of the ring) of a split
+ * ring to pieces, at most max, and their total length to *len. is_writable: all of them must be for
+ * us to write, else none. Returns the number of pieces, or -1 if the chain can't be used.
  */
-int chain_read(const struct ring_view *v, struct ring *r, uint16_t head, bool is_writable,
-	       struct chain_piece *pieces, uint32_t max, uint64_t *len);
+int chain_read_split(const struct ring_view *v, struct ring *r, uint16_t head, bool is_writable,
+		     struct chain_piece *pieces, uint32_t max, uint64_t *len);
+
+/*
+ * The same for the n_descs descriptors of a packed ring that begin at position at; the last one may
+ * be followed by the first one.
+ */
+int chain_read_packed(const struct ring_view *v, struct ring *r, uint16_t at, uint16_t n_descs,
+		      bool is_writable, struct chain_piece *pieces, uint32_t max, uint64_t *len);
 
 #endif

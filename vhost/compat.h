@@ -15,6 +15,10 @@ struct vhost_message {
 	uint32_t size; /* bytes of payload */
 	union {
 		uint64_t u64;
+		struct {
+			uint64_t size;
+			uint64_t offset;
+		} log;
 		/* also the beginning of struct vhost_vring_addr, and of u64 with a ring number */
 		struct {
 			uint32_t index;
@@ -29,6 +33,7 @@ enum {
 	REQUEST_SET_OWNER = 3,
 	REQUEST_RESET_OWNER = 4,
 	REQUEST_SET_MEM_TABLE = 5,
+	REQUEST_SET_LOG_BASE = 6,
 	REQUEST_SET_VRING_NUM = 8,
 	REQUEST_SET_VRING_ADDR = 9,
 	REQUEST_SET_VRING_BASE = 10,

@@ -36,6 +36,15 @@ struct guest_word64 {
 	uint64_t v;
 } __attribute__((packed, may_alias));
 
+/* Aligned ones, which are read and written in one piece. */
+struct guest_aligned16 {
+	uint16_t v;
+} __attribute__((may_alias));
+
+struct guest_aligned64 {
+	uint64_t v;
+} __attribute__((may_alias));
+
 /* volatile: the compiler neither repeats nor splits the access */
 static GUEST_RACE uint16_t
 guest_read16(const void *at)
@@ -59,6 +68,26 @@ static GUEST_RACE void
 guest_write64(void *at, uint64_t v)
 {
 	((volatile struct guest_word64 *)at)->v = v;
+}
+
+/* What the guest wrote before it stored this is seen by what is read after. */
+static GUEST_RACE uint16_t
+guest_load16(const void *at)
+{
+	return __atomic_load_n(&((const struct guest_aligned16 *)at)->v, __ATOMIC_ACQUIRE);
+}
+
+static GUEST_RACE uint64_t
+guest_load64(const void *at)
+{
+	return __atomic_load_n(&((const struct guest_aligned64 *)at)->v, __ATOMIC_ACQUIRE);
+}
+
+/* What was written before is seen by a guest that sees this. */
+static GUEST_RACE void
+guest_store64(void *at, uint64_t v)
+{
+	__atomic_store_n(&((struct guest_aligned64 *)at)->v, v, __ATOMIC_RELEASE);
 }
 
 /*
@@ -86,9 +115,12 @@ guest_copy_head(uint8_t *to, const uint8_t *from, uint32_t len)
 #ifdef GUEST_TSAN
 	guest_copy(to, from, len);
 #else
-	if (len >= 64) {
+	if (len > 96) {
 		memcpy(to, from, 64);
 		memcpy(to + len - 64, from + len - 64, 64);
+	} else if (len >= 64) {
+		memcpy(to, from, 64);
+		memcpy(to + len - 32, from + len - 32, 32);
 	} else if (len >= 32) {
 		memcpy(to, from, 32);
 		memcpy(to + len - 32, from + len - 32, 32);

@@ -78,7 +78,7 @@ library_rx(struct session *s, uint16_t queue, struct batch *b, struct port_stats
 	ready = atomic_load_explicit(&s->library_ready, memory_order_relaxed);
 	if (vid < 0 || !(ready >> number & 1))
 		return 0;
-	max = mbuf_burst_max(port_frame_max(s->port) + FRAME_TAG_LEN, s->pool);
+	max = RTE_MIN(b->max, mbuf_burst_max(port_frame_max(s->port) + FRAME_TAG_LEN, s->pool));
 	do {
 		uint32_t want = RTE_MIN(max - n, (uint32_t)LIBRARY_BURST);
 
@@ -88,7 +88,7 @@ library_rx(struct session *s, uint16_t queue, struct batch *b, struct port_stats
 	} while (got == LIBRARY_BURST && n < max);
 	if (n)
 		mbuf_lend(b, mbufs, n, stats);
-	return b->n;
+	return n;
 }
 
 void

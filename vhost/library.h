@@ -2,7 +2,7 @@
 /*
  * library.h: `datapath: library`: frames through librte_vhost's own bursts, two copies and mbufs.
  *
- * For guests that need what our rings don't do (packed rings), and the yardstick that those are
+ * For guests that need what our rings don't do, and the yardstick that those are
  * measured against. The library's locks protect its rings from messages: no message handler waits
  * for a grace period, because a worker may be spinning on the lock that the handler's caller holds.
  *

@@ -31,8 +31,11 @@ struct memory {
 /* Adds a region. 0, -EINVAL if it is empty or wraps around, -ENOSPC if the table is full. */
 int memory_add(struct memory *m, uint64_t guest, uint64_t size, uint8_t *host);
 
-/* Do all len bytes at the host address at lie in one region? */
-bool memory_holds(const struct memory *m, const void *at, uint64_t len);
+/* Do all len bytes at the host address at, a multiple of align, lie in one region? */
+bool memory_holds(const struct memory *m, const void *at, uint64_t len, uintptr_t align);
+
+/* The guest's address of a host address; false if it is in no region. */
+bool memory_guest_of(const struct memory *m, const void *at, uint64_t *guest);
 
 /*
  * Where the guest's address is, or NULL if it is nowhere; *part is how many of the len bytes from

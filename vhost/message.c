@@ -89,6 +89,23 @@ before_message(struct session *s, const struct vhost_message *message)
 	}
 }
 
+/*
+ * The library maps the log from the offset on and then adds the offset once more: it would say that
+ * the log lies behind what is mapped. QEMU's is always 0.
+ */
+static enum rte_vhost_msg_result
+refuse_log(const struct session *s)
+{
+	static struct log_limit limit = {.burst = 5, .interval_s = 60}; /* event thread's */
+	uint32_t suppressed;
+
+	if (log_allowed(&limit, &suppressed))
+		log_warn("port %s: the log of dirty pages begins within its file, which can't be "
+			 "used: the migration is refused",
+			 s->port->conf.name);
+	return RTE_VHOST_MSG_RESULT_ERR;
+}
+
 static enum rte_vhost_msg_result
 pre_message(int vid, void *context)
 {
@@ -100,6 +117,8 @@ pre_message(int vid, void *context)
 	if (message->request == REQUEST_GET_QUEUE_NUM)
 		return (enum rte_vhost_msg_result)compat_answer_queue_num(message,
 									  s->port->conf.queues);
+	if (message->request == REQUEST_SET_LOG_BASE && message->payload.log.offset != 0)
+		return refuse_log(s);
 	if (is_harmless(message->request))
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	pthread_mutex_lock(&s->lock);
@@ -117,6 +136,8 @@ after_message(struct session *s, const struct vhost_message *message)
 	s->is_in_message = s->has_failed = false;
 	if (message->request == REQUEST_SET_MEM_TABLE)
 		is_new = s->has_memory = true; /* it may be shared now, or not any more */
+	if (message->request == REQUEST_SET_VRING_BASE && number < SESSION_RINGS_MAX)
+		s->told |= 1u << number;
 	/* said again in a moment by vring_state_changed, but it must not be attached until then */
 	if (message->request == REQUEST_SET_VRING_ENABLE && message->payload.ring.num == 0 &&
 	    number < SESSION_RINGS_MAX)

@@ -21,26 +21,24 @@
 #include "session.h"
 #include "details.h"
 #include "socket.h"
-#include "split.h"
 
 /*
  * What is offered, and kept. No checksum or segmentation offload as long as not every kind of port
- * can finish what another one began; no logging of dirty pages as long as our rings don't log.
- * ANY_LAYOUT, CTRL_VQ and CTRL_RX cost us nothing: QEMU keeps the control queue.
+ * can finish what another one began. IN_ORDER is what our rings do anyhow. ANY_LAYOUT, CTRL_VQ and
+ * CTRL_RX cost us nothing: QEMU keeps the control queue.
  */
 static const uint64_t features_offered =
 	1ull << VIRTIO_NET_F_MRG_RXBUF | 1ull << VIRTIO_NET_F_MTU | 1ull << VIRTIO_NET_F_CTRL_VQ |
 	1ull << VIRTIO_NET_F_CTRL_RX | 1ull << VIRTIO_NET_F_GUEST_ANNOUNCE |
 	1ull << VIRTIO_NET_F_MQ | 1ull << VIRTIO_F_ANY_LAYOUT | 1ull << VIRTIO_F_VERSION_1 |
+	1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER |
 	1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |
-	1ull << VHOST_USER_F_PROTOCOL_FEATURES;
-
-/* Only the library's own rings do these. */
-static const uint64_t features_library = 1ull << VIRTIO_F_RING_PACKED;
+	1ull << VHOST_F_LOG_ALL | 1ull << VHOST_USER_F_PROTOCOL_FEATURES;
 
 static const uint64_t protocol_features_offered =
-	1ull << VHOST_USER_PROTOCOL_F_MQ | 1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK |
-	1ull << VHOST_USER_PROTOCOL_F_NET_MTU | 1ull << VHOST_USER_PROTOCOL_F_STATUS;
+	1ull << VHOST_USER_PROTOCOL_F_MQ | 1ull << VHOST_USER_PROTOCOL_F_LOG_SHMFD |
+	1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK | 1ull << VHOST_USER_PROTOCOL_F_NET_MTU |
+	1ull << VHOST_USER_PROTOCOL_F_STATUS;
 
 /*
  * rte_vhost_driver_set_features() would take the port for something else than a network device: no
@@ -50,12 +48,11 @@ static const uint64_t protocol_features_offered =
 static int
 offer_features(const struct port_conf *conf)
 {
-	uint64_t ours = features_offered | (conf->vhost.is_library ? features_library : 0);
 	const char *path = conf->vhost.socket;
 	uint64_t all;
 
 	if (rte_vhost_driver_get_features(path, &all) != 0 ||
-	    rte_vhost_driver_disable_features(path, all & ~ours) != 0 ||
+	    rte_vhost_driver_disable_features(path, all & ~features_offered) != 0 ||
 	    rte_vhost_driver_set_protocol_features(path, protocol_features_offered) != 0)
 		return -1;
 	return compat_set_max_queue_pairs(path, conf->queues);
@@ -183,6 +180,7 @@ vhost_rx(struct port *port, uint16_t queue, struct batch *batch, struct port_sta
 	struct session *s = port->priv;
 	const struct session_view *view;
 	struct ring *r = &s->rx[queue];
+	const struct ring_view *v;
 	uint32_t n;
 
 	if (port->conf.vhost.is_library)
@@ -191,27 +189,25 @@ vhost_rx(struct port *port, uint16_t queue, struct batch *batch, struct port_sta
 	view = atomic_load_explicit(&s->view, memory_order_acquire);
 	if (!view || !view->rx[queue].size || unlikely(ring_fault(r) != RING_FINE))
 		return 0;
-	n = split_rx(&view->rx[queue], r, batch, stats);
-	if (likely(n > 0))
-		return n;
+	v = &view->rx[queue];
+	n = v->ops->rx(v, r, batch, stats);
 	if (unlikely(ring_fault(r) != RING_FINE)) {
 		stats_rx_drop(stats, DROP_RX_BAD_CHAIN, 1);
 		hint_post(HINT_PORT, port->id, 0);
 	}
-	if (unlikely(atomic_load_explicit(&r->touched, memory_order_relaxed)))
-		vhost_port_ops.notify(port, NULL, stats); /* all were bad, and given back */
-	return 0;
+	return n;
 }
 
 static void
 vhost_release(struct port *port, uint16_t queue, struct batch *batch)
 {
 	struct session *s = port->priv;
+	struct ring *r = &s->rx[queue];
 
 	if (port->conf.vhost.is_library)
 		library_release(batch);
 	else
-		split_release(&s->rx[queue]);
+		r->lent->ops->release(r);
 }
 
 static uint64_t
@@ -220,6 +216,7 @@ vhost_tx(struct port *port, struct batch *batch, uint64_t set, struct worker *wo
 {
 	struct session *s = port->priv;
 	const struct session_view *view;
+	const struct ring_view *v;
 	struct ring *r;
 	uint16_t queue;
 
@@ -233,18 +230,29 @@ vhost_tx(struct port *port, struct batch *batch, uint64_t set, struct worker *wo
 	}
 	/* always the same queue for a receive queue, so that the order of its frames holds */
 	queue = view->tx_queues[(uint32_t)(batch->in_port + batch->in_queue) % view->n_tx];
+	v = &view->tx[queue];
 	r = &s->tx[queue];
 	ring_lock(r, stats);
 	if (unlikely(ring_fault(r) != RING_FINE)) {
 		stats_drop(stats, DROP_TX_DOWN, set_count(set));
 		set = 0;
 	} else {
-		set = split_tx(&view->tx[queue], r, batch, set, stats);
+		set = v->ops->tx(v, r, batch, set, stats);
 		if (unlikely(ring_fault(r) != RING_FINE))
 			hint_post(HINT_PORT, port->id, 0);
 	}
 	rte_spinlock_unlock(&r->lock);
 	return set;
+}
+
+/* Returns how many interrupts it raised. */
+static uint32_t
+call_if_wanted(const struct ring_view *v, struct ring *r)
+{
+	if (!v->ops->wants_call(v, r))
+		return 0;
+	ring_call(v);
+	return 1;
 }
 
 static void
@@ -272,15 +280,9 @@ vhost_notify(struct port *port, struct worker *worker, struct port_stats *stats)
 	 */
 	atomic_thread_fence(memory_order_seq_cst);
 	set_foreach (q, rx)
-		if (ring_wants_call(&s->rx[q], &view->rx[q])) {
-			ring_call(&view->rx[q]);
-			n_calls++;
-		}
+		n_calls += call_if_wanted(&view->rx[q], &s->rx[q]);
 	set_foreach (q, tx)
-		if (ring_wants_call(&s->tx[q], &view->tx[q])) {
-			ring_call(&view->tx[q]);
-			n_calls++;
-		}
+		n_calls += call_if_wanted(&view->tx[q], &s->tx[q]);
 	if (n_calls)
 		stats_add(&stats->notified, n_calls);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ring.h: one split virtqueue as we see it: an immutable view of where it lies in the guest's
- * memory, and beside it the mutable state of our side.
+ * ring.h: one virtqueue as we see it: an immutable view of where it lies in the guest's memory, and
+ * beside it the mutable state of our side. What differs between the two kinds of ring, split and
+ * packed, is behind struct ring_ops.
  *
- * Knows nothing of librte_vhost: session.c makes views of a running guest, unit tests of the heap.
+ * Knows nothing of librte_vhost: attach.c makes views of a running guest, unit tests of the heap.
  *
  * Threads: a view is written before it is published and then read by workers. Who writes which
  * field of struct ring is said there; the vhost thread writes it only while no worker can see a
@@ -21,24 +22,41 @@
 
 #include <linux/virtio_ring.h>
 
+#include "dirty.h"
 #include "frame.h"
 #include "stats.h"
 
+struct batch;
 struct memory;
+struct ring;
+struct ring_ops;
 
 enum {
-	RING_SIZE_MAX = 32768,	/* virtio 1.2 §2.7 */
+	RING_SIZE_MAX = 32768,	/* virtio 1.2 §2.7, §2.8 */
+	RING_DESC_ALIGN = 16,	/* bytes; the same */
 	RECORD_LEN_LEGACY = 10, /* struct virtio_net_hdr, virtio 1.2 §5.1.6.1 */
 };
 
 struct ring_view {
-	const struct memory *memory;
-	struct vring_desc *desc; /* these three: guest memory, size entries each, checked */
-	struct vring_avail *avail;
-	struct vring_used *used;
-	uint16_t size;	    /* entries, a power of two; 0: the ring is off */
+	const struct ring_ops *ops;	 /* split or packed */
+	const struct memory *memory;	 /* of the guest */
+	const struct dirty_log *log;	 /* NULL: nobody wants to know what we write */
+	union {				 /* these three: guest memory, checked by is_sound() */
+		struct vring_desc *desc; /* split: size entries each */
+		struct vring_packed_desc *packed;
+	};
+	union {
+		struct vring_avail *avail;
+		struct vring_packed_desc_event *driver; /* when the guest wants an interrupt */
+	};
+	union {
+		struct vring_used *used;
+		struct vring_packed_desc_event *device; /* when we want a kick */
+	};
+	uint16_t size;	    /* entries; 0: the ring is off. Of a split one a power of two */
 	uint8_t record_len; /* bytes of the offload record before each frame: 12, or 10 */
 	bool is_mergeable;  /* VIRTIO_NET_F_MRG_RXBUF */
+	bool is_in_order;   /* VIRTIO_F_IN_ORDER */
 	bool has_event_idx; /* VIRTIO_F_EVENT_IDX */
 	bool has_indirect;  /* VIRTIO_F_INDIRECT_DESC */
 	int call_fd;	    /* eventfd that interrupts the guest; -1: it wants no interrupts */
@@ -47,31 +65,77 @@ struct ring_view {
 /* How a guest's ring can lie about itself. */
 enum ring_fault {
 	RING_FINE,
-	RING_INDEX_JUMPED, /* more buffers offered than the ring has entries */
-	RING_BAD_HEAD,	   /* number of a descriptor that the ring does not have */
+	RING_INDEX_JUMPED, /* split: more buffers offered than the ring has entries */
+	RING_BAD_HEAD,	   /* split: number of a descriptor that the ring does not have */
+	RING_ENDLESS,	   /* packed: a chain that is longer than the ring */
 };
 
 struct ring {
 	alignas(64) rte_spinlock_t lock; /* of workers that send to it; a receive ring has one */
 
-	/* the worker that polls it, or that holds the lock */
-	uint16_t avail;	       /* next index of the available ring to take */
-	_Atomic uint16_t used; /* next index of the used ring; others: ro */
+	/*
+	 * The worker that polls it, or that holds the lock. Where we are, as vhost-user counts: in
+	 * a split ring a free-running index, in a packed one the position and, in bit 15, the wrap
+	 * counter.
+	 */
+	uint16_t avail;	       /* next buffer to take */
+	_Atomic uint16_t used; /* next buffer to give back; others: ro */
 	uint32_t hint;	       /* memory region hit last */
 
-	_Atomic uint8_t fault; /* enum ring_fault; worker: wo, others: ro */
-	_Atomic bool touched;  /* buffers given back since the last notify; workers: rw */
-	_Atomic uint32_t
-		signalled; /* used index at the last notify + SIGNALLED_VALID; workers: rw */
+	_Atomic uint8_t fault;	    /* enum ring_fault; worker: wo, others: ro */
+	_Atomic bool touched;	    /* buffers given back since the last notify; workers: rw */
+	_Atomic uint32_t signalled; /* used at the last notify + SIGNALLED_VALID; workers: rw */
 
 	/* receive rings: what release() has to give back; the worker that polls it */
 	const struct ring_view *lent; /* the view that it was taken from */
 	uint16_t n_lent;
-	uint16_t heads[BATCH_MAX];
+	uint16_t ids[BATCH_MAX];     /* split: number of the first descriptor; packed: buffer id */
+	uint16_t n_descs[BATCH_MAX]; /* packed: of each in the ring */
 };
 
-/* Does the ring lie wholly in the memory, aligned, with a legal size? (virtio 1.2 §2.7) */
-bool ring_view_is_sound(const struct ring_view *v);
+/*
+ * A kind of ring. rx and release are called by the worker that polls the ring; tx by one worker at
+ * a time, under the ring's lock. The caller has checked that the view is on and the ring without
+ * fault.
+ */
+struct ring_ops {
+	/* Do its parts lie wholly in the memory, aligned, with a legal size? */
+	bool (*is_sound)(const struct ring_view *v);
+
+	/* Can a sound ring be at this place? */
+	bool (*has_place)(const struct ring_view *v, uint16_t at);
+
+	/* Asks the guest not to kick, from where the ring is: we poll. */
+	void (*silence)(const struct ring_view *v, const struct ring *r);
+
+	/*
+	 * Lends the next frames of a guest's transmit ring to an empty batch. Returns how many
+	 * buffers it took: those that can't be frames are counted, and not in the batch. If it took
+	 * any, release() follows.
+	 */
+	uint32_t (*rx)(const struct ring_view *v, struct ring *r, struct batch *b,
+		       struct port_stats *stats);
+
+	/* Gives all that the last rx took back to the guest, in sight of it all at once. */
+	void (*release)(struct ring *r);
+
+	/*
+	 * Copies the frames of set into a guest's receive ring. Returns those that found room; the
+	 * others are counted.
+	 */
+	uint64_t (*tx)(const struct ring_view *v, struct ring *r, const struct batch *b,
+		       uint64_t set, struct port_stats *stats);
+
+	/*
+	 * Does the guest want an interrupt for what was given back since the last call? The caller
+	 * has put one full fence between ring_take_touched() and this.
+	 */
+	bool (*wants_call)(const struct ring_view *v, struct ring *r);
+};
+
+/* At the baseline; level.h has the others. */
+extern const struct ring_ops split_ops;	 /* split.c */
+extern const struct ring_ops packed_ops; /* packed.c */
 
 /*
  * Begins at the guest's index base, as if no buffer had been signalled, and asks the guest not to
@@ -99,41 +163,33 @@ ring_lock(struct ring *r, struct port_stats *stats)
 	rte_spinlock_lock(&r->lock);
 }
 
-/*
- * How many buffers the guest offers that we have not taken. A ring that claims more than it has
- * entries lies: it is switched off, and offers nothing until the guest resets it.
- */
-static inline uint32_t
-ring_offered(struct ring *r, const struct ring_view *v)
+/* We wrote len bytes of the guest's memory. */
+static inline void
+ring_log(const struct ring_view *v, const void *at, uint64_t len)
 {
-	/* acquire: pairs with the guest's release; entries and descriptors are read after it */
-	uint16_t n = (uint16_t)(__atomic_load_n(&v->avail->idx, __ATOMIC_ACQUIRE) - r->avail);
-
-	if (__builtin_expect(n > v->size, 0)) {
-		atomic_store_explicit(&r->fault, RING_INDEX_JUMPED, memory_order_relaxed);
-		return 0;
-	}
-	return n;
+	if (__builtin_expect(v->log != NULL, 0))
+		dirty_mark(v->log, v->memory, at, len);
 }
 
-/* The guest has read these lines since they were written: they are to be ours again. */
+/* Switches a ring that lies off, until the guest sets it up anew. */
 static inline void
-ring_prefetch_used(const struct ring *r, const struct ring_view *v, uint32_t pos, uint32_t n)
+ring_break(struct ring *r, enum ring_fault fault)
 {
-	uint16_t used = (uint16_t)(atomic_load_explicit(&r->used, memory_order_relaxed) + pos);
-
-	for (uint32_t i = 0; i < n + 7; i += 8)
-		__builtin_prefetch(&v->used->ring[(uint16_t)(used + i) & (v->size - 1)], 1);
+	atomic_store_explicit(&r->fault, fault, memory_order_relaxed);
 }
 
-/* Marks the used index as new for the guest and for notify. */
-static inline void
-ring_publish(struct ring *r, const struct ring_view *v, uint16_t used)
+static inline uint16_t
+ring_used(const struct ring *r)
 {
-	/* release: pairs with the guest's acquire; entries and data are written before the index */
-	__atomic_store_n(&v->used->idx, used, __ATOMIC_RELEASE);
+	return atomic_load_explicit(&r->used, memory_order_relaxed);
+}
+
+/* Buffers up to used are the guest's again: so it must be told, if it wants to. */
+static inline void
+ring_set_used(struct ring *r, uint16_t used)
+{
 	atomic_store_explicit(&r->used, used, memory_order_relaxed);
-	/* release: who sees touched sees the index */
+	/* release: who sees touched sees the guest's part */
 	atomic_store_explicit(&r->touched, true, memory_order_release);
 }
 
@@ -146,10 +202,17 @@ ring_take_touched(struct ring *r)
 }
 
 /*
- * Does the guest want an interrupt for what was given back since the last call? (virtio 1.2 §2.7.7)
- * The caller has put one full fence between ring_take_touched() and this.
+ * For wants_call: where the ring was at its last call, plus SIGNALLED_VALID if there was one; from
+ * now on it is now. Two workers that notify at the same time may both say yes, never both no.
  */
-bool ring_wants_call(struct ring *r, const struct ring_view *v);
+enum {
+	SIGNALLED_VALID = 1 << 16
+};
+static inline uint32_t
+ring_swap_signalled(struct ring *r, uint16_t now)
+{
+	return atomic_exchange_explicit(&r->signalled, now | SIGNALLED_VALID, memory_order_relaxed);
+}
 
 /* Interrupts the guest; the only system call that a worker makes for it. */
 void ring_call(const struct ring_view *v);

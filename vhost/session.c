@@ -84,7 +84,7 @@ forget_guest(struct session *s)
 {
 	s->vid = -1;
 	s->peer = 0;
-	s->ready = 0;
+	s->ready = s->told = 0;
 	s->is_running = s->is_in_message = s->has_failed = false;
 	s->unsound = -1;
 	s->has_memory = s->is_memory_known = s->is_private = s->is_postcopy = false;
@@ -130,8 +130,14 @@ fault_text(const struct session *s, int number)
 {
 	const struct ring *r = number % 2 ? &s->rx[number / 2] : &s->tx[number / 2];
 
-	return ring_fault(r) == RING_INDEX_JUMPED ? "it offers more buffers than it has entries"
-						  : "it names a descriptor that it does not have";
+	switch (ring_fault(r)) {
+	case RING_INDEX_JUMPED:
+		return "it offers more buffers than it has entries";
+	case RING_ENDLESS:
+		return "it has a chain that is longer than the ring";
+	default:
+		return "it names a descriptor that it does not have";
+	}
 }
 
 /* Why the port can't be up, or false with all well. */

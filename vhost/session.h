@@ -38,6 +38,7 @@ struct session_view {
 	struct ring_view rx[PORT_QUEUES_MAX]; /* the guest's transmit rings; size 0: off */
 	struct ring_view tx[PORT_QUEUES_MAX]; /* the guest's receive rings */
 	struct memory memory;
+	struct dirty_log log; /* size 0: none */
 };
 
 struct session {
@@ -57,6 +58,7 @@ struct session {
 	int vid;	       /* librte_vhost's number of the connection; -1: not connected */
 	pid_t peer;	       /* process at the other end; 0: not known */
 	uint32_t ready;	       /* rings that the guest has set up and enabled, bit per ring */
+	uint32_t told;	       /* of which QEMU said the place since they were attached, likewise */
 	bool is_postcopy;      /* asked for, not offered: its memory may block who touches it */
 	bool is_closing;       /* the port is being closed: nothing is attached any more */
 	bool is_running;       /* between new_device and destroy_device */

@@ -2,8 +2,8 @@
 /*
  * vhost.h: the vhost-user kind of port: one UNIX socket, one guest.
  *
- * librte_vhost keeps the protocol (session.c); the rings are ours (split_rx.c, split_tx.c), or the
- * library's own on a port with `datapath: library` (library.c).
+ * librte_vhost keeps the protocol (session.c); the rings are ours (ring.h), or the library's own on
+ * a port with `datapath: library` (library.c).
  *
  * Threads: as port.h says.
  */

@@ -388,7 +388,7 @@ ethdev_rx(struct ethdev *dev, uint16_t queue, struct batch *batch, struct port_s
 {
 	struct rte_mbuf *mbufs[BATCH_MAX];
 	uint16_t vlan = atomic_load_explicit(&dev->port_vlan, memory_order_relaxed);
-	uint16_t max = (uint16_t)dev->burst_max;
+	uint16_t max = (uint16_t)RTE_MIN(dev->burst_max, batch->max);
 	uint16_t n;
 
 	n = rte_eth_rx_burst(dev->dpdk_port, queue, mbufs, max);
@@ -399,7 +399,7 @@ ethdev_rx(struct ethdev *dev, uint16_t queue, struct batch *batch, struct port_s
 	if (unlikely(vlan))
 		drop_port_vlan(mbufs, n, vlan);
 	mbuf_lend(batch, mbufs, n, stats);
-	return batch->n;
+	return n;
 }
 
 void

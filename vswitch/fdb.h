@@ -8,7 +8,7 @@
  * takes keys away, and a slot carries no other key until a grace period after that has passed: a
  * reader that matched a key can never read its successor's port. Proof in fdb_slots.h.
  *
- * Threads: fdb_find, fdb_learn and fdb_prefetch by workers that are online (rcu.h), and fdb_count,
+ * Threads: fdb_find, fdb_learn and fdb_bulk_ by workers that are online (rcu.h), and fdb_count,
  * fdb_max, fdb_version and fdb_port_count by all; everything else by the control thread.
  */
 #ifndef VSWITCH_FDB_H
@@ -30,6 +30,10 @@ enum {
 	FDB_PORTS_MAX = 1024, /* port ids are below */
 };
 
+enum {
+	FDB_KEY_GROUP = 1ull << 40, /* of a key whose MAC is a group's, IEEE 802 §8.2 */
+};
+
 enum fdb_learned {
 	FDB_KNOWN, /* as it was, last-seen refreshed where a second has passed */
 	FDB_NEW,
@@ -37,7 +41,7 @@ enum fdb_learned {
 	FDB_STATIC,    /* a static entry says another port: not changed */
 	FDB_PORT_FULL, /* the port has reached its limit of stations */
 	FDB_HELD,      /* fdb_learn_unless_fresh(): another port heard it just now: not moved */
-	FDB_FULL, /* the table has its most stations, or (1 in some 10^9) both homes are full */
+	FDB_FULL, /* the table has its most stations, or (1 in some 10^7) both homes are full */
 };
 
 /* One station, as fdb_walk() shows it. */
@@ -72,9 +76,6 @@ size_t fdb_size(uint32_t max);
  */
 struct fdb *fdb_create(void *mem, uint32_t max, uint64_t seed, void (*synchronize)(void));
 
-/* Brings the first home line of a key near. */
-void fdb_prefetch(const struct fdb *fdb, uint64_t key);
-
 /* Port behind which the station is, or FDB_NO_PORT. */
 uint16_t fdb_find(const struct fdb *fdb, uint64_t key);
 
@@ -89,6 +90,25 @@ enum fdb_learned fdb_learn(struct fdb *fdb, uint64_t key, uint16_t port, uint32_
  */
 enum fdb_learned fdb_learn_unless_fresh(struct fdb *fdb, uint64_t key, uint16_t port,
 					uint32_t now_s, uint32_t fresh_s, uint16_t *holder);
+
+/*
+ * For the frames of a batch at once, so that what is not in the cache is waited for once and not
+ * for each. set has bit i for keys[i], up to 64; of equal keys in a row the first one is looked up.
+ *
+ * fdb_bulk_prefetch() brings the lines of the keys near and returns hashes, filled; or NULL, where
+ * the table is so small that it is near anyway. Pass what it returned to the other two, with the
+ * same keys, and call it for sources and destinations before them: a wait is shared by all.
+ */
+const uint64_t *fdb_bulk_prefetch(const struct fdb *fdb, const uint64_t *keys, uint64_t set,
+				  uint64_t *hashes);
+
+/* fdb_learn() where that says FDB_KNOWN at once; returns the others, for which to call it. */
+uint64_t fdb_bulk_refresh(struct fdb *fdb, const uint64_t *keys, const uint64_t *hashes,
+			  uint64_t set, uint16_t port, uint32_t now_s);
+
+/* fdb_find() of all, to ports[i]; FDB_NO_PORT for a group's address, which is no station's. */
+void fdb_bulk_find(const struct fdb *fdb, const uint64_t *keys, const uint64_t *hashes,
+		   uint64_t set, uint16_t *ports);
 
 /* Most stations that port may have; UINT32_MAX is no limit. Lowering it removes nothing. */
 void fdb_set_port_limit(struct fdb *fdb, uint16_t port, uint32_t max);

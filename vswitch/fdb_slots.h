@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * fdb_slots.h: the table of the forwarding database, for fdb.c (look-up, learning) and fdb_sweep.c
- * (removal, ageing, listing) only; the others include fdb.h.
+ * fdb_slots.h: the table of the forwarding database, for fdb.c (look-up, learning), fdb_bulk.c (for
+ * a batch) and fdb_sweep.c (removal, ageing, listing) only; the others include fdb.h.
  *
  * Life of a slot, key word and value word:
  *
@@ -15,10 +15,10 @@
  *
  * Why a reader never gets another station's port: it reads the value after it has matched the key
  * (acquire; the other side is the claimant's store of the key, which comes after the value).
- *Between the two the slot may at most have come to dead, because the step from gone to empty waits
- *until that reader has been quiescent, and nobody claims a slot before. For the same reason a
- *worker that matched a key and swaps the value of what it saw can't hit a successor (no ABA), and
- *dead is never swapped for anything: nothing that was removed comes back.
+ * Between the two the slot may at most have come to dead, because the step from gone to empty waits
+ * until that reader has been quiescent, and nobody claims a slot before. For the same reason a
+ * worker that matched a key and swaps the value of what it saw can't hit a successor (no ABA), and
+ * dead is never swapped for anything: nothing that was removed comes back.
  */
 #ifndef VSWITCH_FDB_SLOTS_H
 #define VSWITCH_FDB_SLOTS_H
@@ -145,9 +145,9 @@ value_age(uint64_t value, uint32_t now_s)
 }
 
 static inline void
-quota_give(struct quota *q)
+quota_give(struct quota *q, uint32_t n)
 {
-	atomic_fetch_sub_explicit(&q->n, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&q->n, n, memory_order_relaxed);
 }
 
 static inline void
@@ -172,33 +172,52 @@ slot_kill(struct fdb *fdb, struct slot *slot, uint64_t *value)
 
 	if (!slot_swap(slot, value, VALUE_DEAD))
 		return false;
-	quota_give(&fdb->ports[port]);
-	quota_give(&fdb->all);
+	quota_give(&fdb->ports[port], 1);
+	quota_give(&fdb->all, 1);
 	version_next(fdb);
 	return true;
 }
 
-/* The slot with that key which is live, and its value then; NULL if there is none. */
+/*
+ * The station in slot, where value was seen, is seen at now_s: noted once a second. Who loses the
+ * race was not the only one to see it, or it is removed.
+ */
+static inline void
+slot_refresh(struct slot *slot, uint64_t value, uint32_t now_s)
+{
+	if (value_age(value, now_s) > 0)
+		slot_swap(slot, &value, (value & ~VALUE_SEEN) | now_s);
+}
+
+/* The slot of line with that key which is live, and its value then; NULL if there is none. */
+static inline struct slot *
+line_find(struct line *line, uint64_t key, uint64_t *value)
+{
+	uint32_t i;
+
+	for (i = 0; i < LINE_SLOTS; i++) {
+		struct slot *slot = &line->slots[i];
+
+		if (atomic_load_explicit(&slot->key, memory_order_acquire) != key)
+			continue;
+		*value = atomic_load_explicit(&slot->value, memory_order_acquire);
+		if (likely(*value & VALUE_LIVE))
+			return slot;
+	}
+	return NULL;
+}
+
+/* The same among all slots where that key may be. */
 static inline struct slot *
 slot_find(const struct fdb *fdb, uint64_t key, uint64_t *value)
 {
 	uint64_t h = key_hash(fdb, key);
-	uint32_t home, i;
+	struct slot *slot = NULL;
+	uint32_t home;
 
-	for (home = 0; home < HOMES; home++) {
-		struct line *line = line_home(fdb, h, home);
-
-		for (i = 0; i < LINE_SLOTS; i++) {
-			struct slot *slot = &line->slots[i];
-
-			if (atomic_load_explicit(&slot->key, memory_order_acquire) != key)
-				continue;
-			*value = atomic_load_explicit(&slot->value, memory_order_acquire);
-			if (likely(*value & VALUE_LIVE))
-				return slot;
-		}
-	}
-	return NULL;
+	for (home = 0; !slot && home < HOMES; home++)
+		slot = line_find(line_home(fdb, h, home), key, value);
+	return slot;
 }
 
 #endif

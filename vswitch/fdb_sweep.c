@@ -4,7 +4,13 @@
 
 #include <errno.h>
 
+#include <rte_common.h>
+
 #include "fdb_slots.h"
+
+enum {
+	STRETCH_LINES = 4096, /* swept between two updates of what workers read and write, too */
+};
 
 /* What a sweep removes: entries to which all of this applies. */
 struct sweep {
@@ -12,9 +18,11 @@ struct sweep {
 	uint16_t port;	  /* or FDB_NO_PORT: any */
 	bool with_static; /* static ones too */
 	uint32_t now_s;
-	uint64_t unseen_s;  /* not seen for at least so long */
-	uint32_t n_removed; /* result */
-	uint32_t n_hidden;  /* result: slots that wait for a grace period */
+	uint64_t unseen_s;	      /* not seen for at least so long */
+	uint32_t n_removed;	      /* result */
+	uint32_t n_untold;	      /* of them the quotas do not know yet */
+	uint32_t n_of[FDB_PORTS_MAX]; /* the same, by port */
+	struct slot *first, *last;    /* result: slots that wait for a grace period, or NULL */
 };
 
 static bool
@@ -29,7 +37,7 @@ sweep_wants(const struct sweep *sweep, uint64_t value)
 
 /* Control. Removes what the sweep wants and hides it; hides duplicates that workers killed. */
 static void
-sweep_slots(struct fdb *fdb, struct slot *slots, uint64_t n, struct sweep *sweep)
+sweep_slots(struct slot *slots, uint64_t n, struct sweep *sweep)
 {
 	uint64_t i;
 
@@ -44,16 +52,44 @@ sweep_slots(struct fdb *fdb, struct slot *slots, uint64_t n, struct sweep *sweep
 		if (sweep->key != KEY_NONE && sweep->key != key)
 			continue;
 		while (value & VALUE_LIVE && sweep_wants(sweep, value)) {
-			if (slot_kill(fdb, slot, &value)) {
-				sweep->n_removed++;
+			uint16_t port = value_port(value);
+
+			if (slot_swap(slot, &value, VALUE_DEAD)) {
+				sweep->n_of[port]++;
+				sweep->n_untold++;
 				value = VALUE_DEAD;
 			}
 		}
 		if (value & VALUE_DEAD) {
 			atomic_store_explicit(&slot->key, KEY_GONE, memory_order_relaxed);
-			sweep->n_hidden++;
+			if (!sweep->first)
+				sweep->first = slot;
+			sweep->last = slot;
 		}
 	}
+}
+
+/*
+ * Control. Gives the places of what was removed back. Not one by one: workers use these counters
+ * all the time. Until then they count too much, which breaks no limit.
+ */
+static void
+sweep_tell(struct fdb *fdb, struct sweep *sweep)
+{
+	uint32_t port;
+
+	if (sweep->n_untold == 0)
+		return;
+	for (port = 0; port < FDB_PORTS_MAX; port++) {
+		if (sweep->n_of[port] == 0)
+			continue;
+		quota_give(&fdb->ports[port], sweep->n_of[port]);
+		sweep->n_of[port] = 0;
+	}
+	quota_give(&fdb->all, sweep->n_untold);
+	version_next(fdb);
+	sweep->n_removed += sweep->n_untold;
+	sweep->n_untold = 0;
 }
 
 /* Control. After a grace period: nobody has matched the key that was hidden and still holds it. */
@@ -71,17 +107,27 @@ free_slots(struct slot *slots, uint64_t n)
 	}
 }
 
+/* Control. Whether the stations of the port that the sweep is for are all gone. */
+static bool
+sweep_is_done(const struct fdb *fdb, const struct sweep *sweep)
+{
+	return sweep->port != FDB_NO_PORT && fdb_port_count(fdb, sweep->port) == 0;
+}
+
 /* Control. Sweeps lines from first to before end. */
 static uint32_t
 sweep_lines(struct fdb *fdb, uint64_t first, uint64_t end, struct sweep *sweep)
 {
-	struct slot *slots = fdb->lines[first].slots;
-	uint64_t n = (end - first) * LINE_SLOTS;
+	while (first < end && !sweep_is_done(fdb, sweep)) {
+		uint64_t n = RTE_MIN(end - first, (uint64_t)STRETCH_LINES);
 
-	sweep_slots(fdb, slots, n, sweep);
-	if (sweep->n_hidden > 0) {
+		sweep_slots(fdb->lines[first].slots, n * LINE_SLOTS, sweep);
+		sweep_tell(fdb, sweep);
+		first += n;
+	}
+	if (sweep->first) {
 		fdb->synchronize();
-		free_slots(slots, n);
+		free_slots(sweep->first, (uint64_t)(sweep->last - sweep->first) + 1);
 	}
 	return sweep->n_removed;
 }
@@ -94,8 +140,9 @@ fdb_remove(struct fdb *fdb, uint64_t key)
 	uint32_t home;
 
 	for (home = 0; home < HOMES; home++)
-		sweep_slots(fdb, line_home(fdb, h, home)->slots, LINE_SLOTS, &sweep);
-	if (sweep.n_hidden > 0) {
+		sweep_slots(line_home(fdb, h, home)->slots, LINE_SLOTS, &sweep);
+	sweep_tell(fdb, &sweep);
+	if (sweep.first) {
 		fdb->synchronize();
 		for (home = 0; home < HOMES; home++)
 			free_slots(line_home(fdb, h, home)->slots, LINE_SLOTS);

@@ -19,18 +19,18 @@
 
 enum {
 	MAC_LEN = 6,
-	FLOOD = FDB_NO_PORT,	   /* "port" of a frame that goes to all others */
-	ECHO_FRESH_S = 2,	   /* a frame that comes back does so at once */
-	PREFETCH_STATIONS = 16384, /* a smaller table stays in the cache by itself */
+	FLOOD = FDB_NO_PORT, /* "port" of a frame that goes to all others */
+	ECHO_FRESH_S = 2,    /* a frame that comes back does so at once */
 };
 
 /* What is found out about the frames of a batch on the way. */
 struct way {
 	uint64_t src[BATCH_MAX], dst[BATCH_MAX]; /* keys of the fdb */
-	uint16_t port[BATCH_MAX];		 /* id of the destination, or FLOOD */
-	uint64_t tagged;			 /* frames with a tag taken out */
-	uint32_t longest;			 /* bytes, without tag */
-	bool is_one_port;			 /* all frames go to one */
+	uint64_t src_hashes[BATCH_MAX], dst_hashes[BATCH_MAX];
+	uint16_t port[BATCH_MAX]; /* id of the destination, or FLOOD */
+	uint64_t tagged;	  /* frames with a tag taken out */
+	uint32_t longest;	  /* bytes, without tag */
+	bool is_one_port;	  /* all frames go to one */
 };
 
 static bool
@@ -65,7 +65,7 @@ frame_refused(const struct frame *f, uint64_t src, uint32_t len_max)
 static uint64_t
 classify(struct batch *b, struct way *way, const struct port *in, struct port_stats *stats)
 {
-	uint64_t good = 0, bytes = 0;
+	uint64_t good = 0;
 	uint32_t len_max = port_frame_max(in);
 
 	way->tagged = 0;
@@ -74,7 +74,6 @@ classify(struct batch *b, struct way *way, const struct port *in, struct port_st
 		struct frame *f = &b->frames[i];
 		enum drop_reason reason;
 
-		bytes += f->len;
 		if (unlikely(!frame_untag(f))) {
 			stats_drop(stats, DROP_RX_RUNT, 1);
 			continue;
@@ -92,7 +91,7 @@ classify(struct batch *b, struct way *way, const struct port *in, struct port_st
 			way->longest = f->len;
 	}
 	stats_add(&stats->rx_frames, b->n);
-	stats_add(&stats->rx_bytes, bytes);
+	stats_add(&stats->rx_bytes, b->n_bytes);
 	return good;
 }
 
@@ -130,14 +129,15 @@ learn_from_wire(struct worker *w, const struct port_table *table, uint64_t key,
 
 /* Returns the frames whose source is a station that must have sent them from elsewhere. */
 static uint64_t
-learn(struct worker *w, const struct port_table *table, const struct way *way, uint64_t good,
-      const struct port *in)
+learn(struct worker *w, const struct port_table *table, const struct way *way,
+      const uint64_t *hashes, uint64_t good, const struct port *in)
 {
 	uint32_t now_s = atomic_load_explicit(&w->sw->now_s, memory_order_relaxed);
 	bool is_uplink = in->ops->is_uplink, is_echo = false;
-	uint64_t last = 0, echoes = 0;
+	uint64_t last = 0, echoes = 0, others;
 
-	set_foreach (i, good) {
+	others = fdb_bulk_refresh(w->sw->fdb, way->src, hashes, good, in->id, now_s);
+	set_foreach (i, others) {
 		enum fdb_learned learned;
 
 		if (way->src[i] != last) {
@@ -151,22 +151,6 @@ learn(struct worker *w, const struct port_table *table, const struct way *way, u
 		echoes |= (uint64_t)is_echo << i;
 	}
 	return echoes;
-}
-
-static void
-look_up(const struct vswitch *sw, struct way *way, const struct batch *b, uint64_t good)
-{
-	uint64_t last = 0; /* no key is 0: that is no frame's destination but 00:00:00:00:00:00 */
-	uint16_t port = FLOOD;
-
-	memset(way->port, 0xff, sizeof(way->port));
-	set_foreach (i, good) {
-		if (way->dst[i] != last) {
-			last = way->dst[i];
-			port = mac_is_group(b->frames[i].head) ? FLOOD : fdb_find(sw->fdb, last);
-		}
-		way->port[i] = port;
-	}
 }
 
 static uint64_t
@@ -307,19 +291,18 @@ forward_batch(struct worker *w, struct port *in)
 	const struct port_table *table = atomic_load_explicit(&w->sw->table, memory_order_acquire);
 	struct port_stats *stats = worker_stats(w, in);
 	struct batch *b = w->batch;
+	const uint64_t *src_hashes, *dst_hashes;
+	struct fdb *fdb = w->sw->fdb;
 	struct way way;
 	uint64_t good, echoes, all;
 	bool any_flood;
 
 	good = classify(b, &way, in, stats);
-	if (fdb_count(w->sw->fdb) > PREFETCH_STATIONS) {
-		set_foreach (i, good) {
-			fdb_prefetch(w->sw->fdb, way.src[i]);
-			fdb_prefetch(w->sw->fdb, way.dst[i]);
-		}
-	}
-	echoes = learn(w, table, &way, good, in);
-	look_up(w->sw, &way, b, good);
+	src_hashes = fdb_bulk_prefetch(fdb, way.src, good, way.src_hashes);
+	dst_hashes = fdb_bulk_prefetch(fdb, way.dst, good, way.dst_hashes);
+	echoes = learn(w, table, &way, src_hashes, good, in);
+	memset(way.port, 0xff, sizeof(way.port));
+	fdb_bulk_find(fdb, way.dst, dst_hashes, good, way.port);
 	if (unlikely(echoes))
 		good &= ~drop_echoes(&way, echoes, stats);
 	good = check_ways(&way, table, in, good, stats, &any_flood);

@@ -17,8 +17,10 @@ batch_start(struct batch *b, uint16_t in_port, uint16_t in_queue)
 {
 	b->in_port = in_port;
 	b->in_queue = in_queue;
+	b->max = BATCH_MAX;
 	b->n = 0;
 	b->n_pieces = 0;
+	b->n_bytes = 0;
 }
 
 struct frame *

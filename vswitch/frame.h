@@ -21,9 +21,10 @@
 struct rte_mbuf;
 
 enum {
-	BATCH_MAX = 64,		 /* frames: any set of frames is one uint64_t */
-	BATCH_PIECES_MAX = 1024, /* pieces of all bodies of a batch */
-	FRAME_HEAD_MAX = 112,	 /* bytes: with record and room a head is two cache lines */
+	BATCH_MAX = 64,		     /* frames: any set of frames is one uint64_t */
+	BATCH_PIECES_MAX = 1024,     /* pieces of all bodies of a batch */
+	BATCH_BYTES_MAX = 256 << 10, /* a ring lends no further frame behind so many bytes */
+	FRAME_HEAD_MAX = 112,	     /* bytes: with record and room a head is two cache lines */
 	FRAME_LEN_MIN = 14, /* bytes: an Ethernet header, IEEE 802.3 §3.1 without payload and FCS */
 	FRAME_LEN_MAX = 65535 + 14 + 4, /* bytes: the largest IP packet, tagged once */
 	FRAME_TAG_LEN = 4,		/* bytes of a VLAN tag */
@@ -63,8 +64,10 @@ struct frame {
 struct batch {
 	uint16_t in_port;  /* id of the port that lent the frames */
 	uint16_t in_queue; /* and which of its receive queues */
-	uint32_t n;	   /* frames, <= BATCH_MAX */
+	uint32_t max;	   /* frames that it may have, 1..BATCH_MAX */
+	uint32_t n;	   /* frames that it has */
 	uint32_t n_pieces;
+	uint32_t n_bytes; /* of its frames */
 	struct frame frames[BATCH_MAX];
 	struct frame_piece pieces[BATCH_PIECES_MAX];
 	struct frame_head heads[BATCH_MAX];
@@ -104,7 +107,7 @@ frame_set_record(struct frame *f, struct virtio_net_hdr_mrg_rxbuf record)
 	memcpy(f->head - FRAME_RECORD_LEN, &record, sizeof(record));
 }
 
-/* An empty batch of frames that came in on queue of port. */
+/* An empty batch of at most BATCH_MAX frames that come in on queue of port. */
 void batch_start(struct batch *b, uint16_t in_port, uint16_t in_queue);
 
 /*
@@ -124,6 +127,7 @@ static inline void
 batch_commit(struct batch *b)
 {
 	b->n_pieces += b->frames[b->n].n_pieces;
+	b->n_bytes += b->frames[b->n].len;
 	b->n++;
 }
 

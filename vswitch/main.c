@@ -18,6 +18,7 @@
 #include "control.h"
 #include "error.h"
 #include "hint.h"
+#include "level.h"
 #include "log.h"
 #include "rcu.h"
 #include "startup.h"
@@ -195,6 +196,7 @@ start_control(struct daemon *d, const struct options *o, struct error *e)
 		.conf_path = o->conf_path,
 		.version = VSWITCH_VERSION,
 		.dpdk = rte_version(),
+		.cpu_level = level_best()->name,
 		.hugepages = d->conf->hugepages,
 		.memory = d->conf->memory,
 		.cpus = d->cpus,

@@ -175,14 +175,15 @@ struct port_ops {
 	int (*set_mtu)(struct port *port, uint16_t mtu, struct error *e);
 
 	/*
-	 * Worker. Lends at most BATCH_MAX frames of a receive queue to an empty, started batch. All
-	 * are at least FRAME_LEN_MIN long, with at least that in the head; what is not, is dropped
-	 * and counted in stats here. Every call that returns n > 0 is followed by one release().
+	 * Worker. Takes at most batch->max frames of a receive queue and lends them to the empty,
+	 * started batch. All are at least FRAME_LEN_MIN long, with at least that in the head; what
+	 * is not, is dropped and counted in stats here. Returns how many it took, dropped ones
+	 * included. If there were any, one release() follows.
 	 */
 	uint32_t (*rx)(struct port *port, uint16_t queue, struct batch *batch,
 		       struct port_stats *stats);
 
-	/* Worker. Gives the frames of the last rx back to their queue. */
+	/* Worker. Gives all that the last rx took back to their queue. */
 	void (*release)(struct port *port, uint16_t queue, struct batch *batch);
 
 	/*

@@ -33,7 +33,7 @@ enum {
 	SLEEP_FIRST_US = 1,
 };
 
-static const struct poll_list no_polls;
+static struct poll_list no_polls;
 
 static void
 notify_touched(struct worker *w)
@@ -52,28 +52,53 @@ notify_touched(struct worker *w)
 	w->touched_words = 0;
 }
 
+/* Switches what has come in on a queue. Returns the number of frames. */
+static inline uint32_t
+poll_queue(struct worker *w, struct port *port, uint16_t queue, uint32_t burst)
+{
+	struct batch *b = w->batch;
+	uint32_t n;
+
+	batch_start(b, port->id, queue);
+	b->max = burst;
+	n = port->ops->rx(port, queue, b, worker_stats(w, port));
+	if (n == 0)
+		return 0;
+	if (likely(b->n > 0))
+		forward_batch(w, port);
+	port->ops->release(port, queue, b);
+	worker_touch(w, port);
+	return n;
+}
+
 /* Returns the number of frames received. */
 static uint32_t
 worker_round(struct worker *w)
 {
-	const struct poll_list *polls = atomic_load_explicit(&w->polls, memory_order_acquire);
+	struct poll_list *polls = atomic_load_explicit(&w->polls, memory_order_acquire);
 	uint32_t n_frames = 0, n_batches = 0;
+	uint64_t last = rte_rdtsc();
 
+	turns_begin_round(&w->turns);
 	for (uint32_t i = 0; i < polls->n; i++) {
-		struct port *port = polls->polls[i].port;
-		uint16_t queue = polls->polls[i].queue;
+		struct poll *p = &polls->polls[i];
+		uint64_t now;
 		uint32_t n;
 
-		batch_start(w->batch, port->id, queue);
-		n = port->ops->rx(port, queue, w->batch, worker_stats(w, port));
-		if (n == 0)
+		if (unlikely(!turn_is_due(&w->turns, &p->turn)))
 			continue;
-		forward_batch(w, port);
-		port->ops->release(port, queue, w->batch);
-		worker_touch(w, port);
+		n = poll_queue(w, p->port, p->queue, turn_burst(&p->turn));
+		if (n == 0) {
+			turn_empty(&p->turn);
+			continue;
+		}
+		now = rte_rdtsc();
+		turn_took(&w->turns, &p->turn, now - last);
+		last = now;
 		n_frames += n;
 		n_batches++;
 	}
+	turns_end_round(&w->turns);
 	if (w->touched_words)
 		notify_touched(w);
 	if (n_frames) {
@@ -188,6 +213,7 @@ worker_create(struct vswitch *sw, uint32_t id, uint16_t cpu, uint32_t n_mbufs, u
 	w->node = node;
 	w->sw = sw;
 	atomic_init(&w->polls, &no_polls);
+	turns_init(&w->turns, rte_get_tsc_hz());
 	atomic_init(&w->idle_max_us, idle_max_us);
 	w->batch = rte_zmalloc_socket("batch", sizeof(*w->batch), 64, node);
 	w->stats = rte_zmalloc_socket("stats", PORTS_MAX * sizeof(*w->stats), 64, node);
@@ -245,7 +271,7 @@ worker_start(struct worker *w, struct error *e)
 void
 worker_destroy(struct worker *w)
 {
-	const struct poll_list *polls;
+	struct poll_list *polls;
 
 	if (!w)
 		return;
@@ -255,7 +281,7 @@ worker_destroy(struct worker *w)
 	}
 	polls = atomic_load_explicit(&w->polls, memory_order_relaxed);
 	if (polls != &no_polls)
-		free((void *)(uintptr_t)polls);
+		free(polls);
 	mbuf_pool_retire(w->pool);
 	rte_free(w->stats);
 	rte_free(w->batch);
@@ -265,10 +291,10 @@ worker_destroy(struct worker *w)
 void
 worker_set_polls(struct worker *w, struct poll_list *polls)
 {
-	const struct poll_list *old;
+	struct poll_list *old;
 
 	old = atomic_exchange_explicit(&w->polls, polls ? polls : &no_polls, memory_order_acq_rel);
 	rcu_synchronize();
 	if (old != &no_polls)
-		free((void *)(uintptr_t)old);
+		free(old);
 }

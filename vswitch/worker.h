@@ -5,6 +5,7 @@
  * A round: for each of its receive queues rx, switch, release; then notify each peer it touched
  * once; report quiescent; idle as configured. A worker never blocks, allocates, logs or enters the
  * kernel, but to sleep where `idle: sleep`, and to wake a guest.
+ * How its queues share its time is in turn.h.
  *
  * Threads: worker_* functions are the control thread's.
  */
@@ -19,6 +20,7 @@
 
 #include "port.h"
 #include "stats.h"
+#include "turn.h"
 
 struct batch;
 struct error;
@@ -31,8 +33,9 @@ enum {
 };
 
 struct poll {
-	struct port *port;
+	struct port *port; /* these two control: wo before it is published, worker: ro */
 	uint16_t queue;
+	struct turn turn; /* worker; 0 in a new list */
 };
 
 /* Published whole; a new one replaces it. */
@@ -51,9 +54,9 @@ struct worker {
 	pthread_t thread;
 	bool started;
 
-	_Atomic(const struct poll_list *) polls; /* control: wo, worker: ro */
-	_Atomic uint32_t idle_max_us;		 /* control: wo, worker: ro; 0: poll */
-	_Atomic bool stop;			 /* control: wo, worker: ro */
+	_Atomic(struct poll_list *) polls; /* control: wo, worker: ro */
+	_Atomic uint32_t idle_max_us;	   /* control: wo, worker: ro; 0: poll */
+	_Atomic bool stop;		   /* control: wo, worker: ro */
 
 	/* worker: rw, others: ro, relaxed */
 	alignas(64) _Atomic uint64_t n_rounds;
@@ -65,6 +68,7 @@ struct worker {
 
 	/* worker only */
 	struct batch *batch;
+	struct turns turns;
 	uint64_t touched[PORTS_MAX / 64]; /* ports to notify at the end of the round */
 	uint64_t touched_words;		  /* which words of touched are not 0 */
 	uint32_t full_s;		  /* second of the last HINT_FDB_FULL */

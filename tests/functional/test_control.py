@@ -72,6 +72,7 @@ def test_methods(daemon):
     assert status['hugepages'] is False and status['memory'] == 128 << 20
     assert status['config'] == daemon.config_file
     assert status['uptime_s'] >= 0 and status['dpdk'].startswith('DPDK')
+    assert status['cpu_level'] in ('baseline', 'avx2')
     version = daemon.ctl('version')
     assert version['version'] == status['version']
     port = daemon.ctl('port', 'list')['ports'][0]

@@ -24,6 +24,9 @@ FEATURES = {
     'large-ring': {'queue_size': 1024},
     'packed': {'packed': True},
     'packed-no-mrg': {'packed': True, 'mrg_rxbuf': False, 'in_order': False},
+    'packed-no-inorder': {'packed': True, 'in_order': False},
+    'packed-chains': {'packed': True, 'segment': 26},
+    'packed-odd-ring': {'packed': True, 'in_order': False, 'queue_size': 200},
 }
 
 
@@ -34,12 +37,24 @@ def fixture_guests():
         yield guests
 
 
+def check_negotiated(net, name, options):
+    """What the guest asked for is what it has."""
+    port = net.daemon.port(name)['details']
+    packed = options.get('packed', False)
+    assert port['ring_layout'] == ('packed' if packed else 'split')
+    words = set(port['features'].split())
+    assert ('RING_PACKED' in words) == packed
+    assert ('MRG_RXBUF' in words) == options.get('mrg_rxbuf', True)
+    assert ('IN_ORDER' in words) == options.get('in_order', True)
+
+
 @pytest.mark.parametrize('kind', ['server', 'client', 'library'])
 @pytest.mark.parametrize('features', FEATURES)
 def test_features(guests, kind, features):
     """Whatever a guest negotiates, frames of many sizes come and go unaltered, several times round
     its rings."""
     with Net({'g': kind, 'o': 'server'}, guest={'g': FEATURES[features]}, guests=guests) as net:
+        check_negotiated(net, 'g', FEATURES[features])
         net.learn()
         for src, dst in (('g', 'o'), ('o', 'g')):
             frames = [net.frame(src, dst, n, 60 + n * 7 % 1455) for n in range(2500)]

@@ -8,11 +8,22 @@ import pytest
 from guest import Nic, transfer
 from guestnet import GuestNet
 
+# mode of the ports, and of each guest: properties of its NIC
+SETTINGS = {
+    'server': ('server', '', ''),
+    'client, one packed': ('client', '', 'packed=on'),
+    'packed': ('server', 'packed=on', 'packed=on'),
+}
 
-@pytest.fixture(scope='module', name='net', params=['server', 'client'])
+
+@pytest.fixture(scope='module', name='net', params=SETTINGS)
 def fixture_net(request, image):
     """Two guests; the switch listens on their sockets, or connects to them."""
-    with GuestNet(image, {name: {'mode': request.param} for name in ('vm1', 'vm2')}) as net:
+    mode, *rings = SETTINGS[request.param]
+    nics = {name: {'options': options} for name, options in zip(('vm1', 'vm2'), rings)}
+    with GuestNet(image, {name: {'mode': mode} for name in nics}, nics) as net:
+        for name, options in nics.items():
+            assert net.is_packed(name) == bool(options['options'])
         yield net
 
 

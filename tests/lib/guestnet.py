@@ -6,7 +6,10 @@
         net.host.ping(net['vm1'].ip)
 """
 
+import os
+import socket
 import subprocess
+import threading
 import time
 
 from daemon import Daemon
@@ -18,9 +21,10 @@ HOST = '10.77.0.254'
 class GuestNet:
     """The daemon, its ports vm1, vm2, ... and inband, and a guest on each of the former."""
 
-    def __init__(self, image, ports, nics=None, guests=None, boot=True):
+    def __init__(self, image, ports, nics=None, guests=None, boot=True, switch=None):
         """ports: name -> further keys of the port; nics: name -> arguments of Nic();
-        guests: name -> arguments of Guest(). Guests get 10.77.0.1, 10.77.0.2, ..."""
+        guests: name -> arguments of Guest(); switch: the switch part of the config. Guests get
+        10.77.0.1, 10.77.0.2, ..."""
         self.image = image
         self.nics = nics or {}
         self.options = guests or {}
@@ -28,7 +32,7 @@ class GuestNet:
                       for name, more in ports.items()}
         inband = {'name': 'inband', 'type': 'tap', 'ifname': 'vs-inband', 'address': [f'{HOST}/24'],
                   'mac': '52:54:00:77:00:fe'}
-        self.daemon = Daemon({'ports': [*self.ports.values(), inband]})
+        self.daemon = Daemon({'switch': switch or {}, 'ports': [*self.ports.values(), inband]})
         self.host = Host(HOST)
         self.guests = {}
         try:
@@ -40,10 +44,10 @@ class GuestNet:
             self.close()
             raise
 
-    def make_guest(self, name):
-        """A guest for a port; not started."""
+    def make_guest(self, name, station=None):
+        """A guest for a port; not started. station: of which port's guest it has the addresses."""
         port = self.ports[name]
-        number = list(self.ports).index(name) + 1
+        number = list(self.ports).index(station or name) + 1
         nic = Nic(self.daemon.path(f'{name}.sock'), mac=f'52:54:00:77:00:{number:02x}',
                   server=port.get('mode') == 'client', queues=port.get('queues', 1),
                   **self.nics.get(name, {}))
@@ -60,6 +64,27 @@ class GuestNet:
 
     def __getitem__(self, name):
         return self.guests[name]
+
+    def is_packed(self, name):
+        """Whether the rings of a guest are packed, as its port has them."""
+        return self.daemon.port(name)['details']['ring_layout'] == 'packed'
+
+    def put(self, name, file, path):
+        """Copies a file of the host into a guest, by the network; it can be executed there."""
+        with open(file, 'rb') as content, socket.create_server((HOST, 0)) as listener:
+            port = listener.getsockname()[1]
+
+            def work():
+                connection, _ = listener.accept()
+                with connection:
+                    connection.sendfile(content)
+            listener.settimeout(30)
+            sender = threading.Thread(target=work)
+            sender.start()
+            self[name].run(f'nc {HOST} {port} </dev/null >{path} && chmod 755 {path}')
+            sender.join()
+            size = os.stat(file).st_size
+        assert self[name].run(f'stat -c %s {path}').strip() == str(size)
 
     def stations(self):
         """All guests and the host."""

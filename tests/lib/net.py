@@ -60,6 +60,8 @@ class Net:
             for name in self.kinds:
                 self.connect(name)
             self.daemon.wait_link(*self.kinds)
+            for name, options in self.options.items():
+                self.wait_pairs(name, options.get('queues', 1))
         except BaseException:
             print(f'--- log of vswitchd:\n{self.daemon.log()}')
             if self.guests:
@@ -80,6 +82,12 @@ class Net:
             options.update(self.options.get(name, {}))
             self.stations[name] = self.guests.add(name, self.daemon.path(f'{name}.sock'), **options)
         return self.stations[name]
+
+    def wait_pairs(self, name, n):
+        """Waits until a guest uses so many queue pairs: it enables them one after the other, and
+        each time there is a moment without any."""
+        wait_until(f'{n} pairs of {name}',
+                   lambda: self.daemon.port(name)['details'].get('queue_pairs_on') == n)
 
     def add_port(self, name, kind, more=None):
         """Adds a port at run time, with its station."""

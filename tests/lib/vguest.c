@@ -14,6 +14,9 @@
  *       the UNIX socket to connect to, or of a character device (a port of virtio-serial); SEGMENT:
  *       most bytes in one buffer of a frame sent, so that long frames are chains; DEVARGS: as for
  *       the device. Waits for the peer where DEVARGS have server=1.
+ *   queues NAME N
+ *       The guest uses N of its queue pairs from now on: it stops and starts its device, as guests
+ *       do, and loses what is in its rings.
  *   del NAME
  *   quit (or end of file)
  *
@@ -69,7 +72,8 @@ struct guest {
 	uint16_t port_id;
 	uint16_t n_queues;
 	uint16_t segment; /* bytes */
-	int fd;		  /* the stream; -1 once the peer has gone */
+	uint16_t mtu;
+	int fd; /* the stream; -1 once the peer has gone */
 
 	/* mover only, while live */
 	uint8_t *in; /* read from the stream, not yet sent */
@@ -284,9 +288,9 @@ stream_open(const char *path)
 
 /* Sets up and starts all queues of the guest's device. */
 static int
-guest_start(struct guest *g, uint16_t mtu)
+guest_start(const struct guest *g)
 {
-	struct rte_eth_conf conf = {.rxmode = {.mtu = mtu}};
+	struct rte_eth_conf conf = {.rxmode = {.mtu = g->mtu}};
 	struct rte_eth_dev_info info;
 	int ret;
 
@@ -363,6 +367,7 @@ guest_add(char *args)
 	device_name(name, g->name, sizeof(g->name));
 	g->n_queues = (uint16_t)n_queues;
 	g->segment = (uint16_t)segment;
+	g->mtu = (uint16_t)mtu;
 	g->in = malloc(STREAM_BUF);
 	g->out = malloc(STREAM_BUF);
 	g->fd = stream_open(stream);
@@ -377,7 +382,7 @@ guest_add(char *args)
 		goto fail;
 	}
 	has_dev = true;
-	ret = guest_start(g, (uint16_t)mtu);
+	ret = guest_start(g);
 	if (ret) {
 		printf("error add %s: can't start: %s\n", name, rte_strerror(-ret));
 		goto fail;
@@ -389,8 +394,9 @@ fail:
 	guest_free(g, has_dev);
 }
 
-static void
-guest_del(const char *name)
+/* Takes a guest from the mover; NULL, and says so, if there is none of this name. */
+static struct guest *
+guest_take(const char *command, const char *name)
 {
 	char device[sizeof(guests[0].name)];
 	struct guest *g;
@@ -398,12 +404,51 @@ guest_del(const char *name)
 	device_name(name, device, sizeof(device));
 	g = guest_find(device);
 	if (!g) {
-		printf("error del: no guest %s\n", name);
-		return;
+		printf("error %s: no guest %s\n", command, name);
+		return NULL;
 	}
 	atomic_store_explicit(&g->state, GUEST_LEAVING, memory_order_release);
 	while (atomic_load_explicit(&g->state, memory_order_acquire) != GUEST_LEFT)
 		usleep(IDLE_US);
+	return g;
+}
+
+static void
+guest_set_queues(const char *args)
+{
+	unsigned int n_queues;
+	struct guest *g;
+	char name[32];
+	int ret;
+
+	if (sscanf(args, "%31s %u", name, &n_queues) != 2 || !n_queues || n_queues > UINT16_MAX) {
+		printf("error queues: NAME and N are needed\n");
+		return;
+	}
+	g = guest_take("queues", name);
+	if (!g)
+		return;
+	for (uint32_t i = 0; i < g->n_unsent; i++)
+		rte_pktmbuf_free(g->unsent[i]);
+	g->n_unsent = 0;
+	g->n_queues = (uint16_t)n_queues;
+	ret = rte_eth_dev_stop(g->port_id);
+	if (!ret)
+		ret = guest_start(g);
+	atomic_store_explicit(&g->state, GUEST_LIVE, memory_order_release);
+	if (ret)
+		printf("error queues %s: can't restart: %s\n", name, rte_strerror(-ret));
+	else
+		printf("ok\n");
+}
+
+static void
+guest_del(const char *name)
+{
+	struct guest *g = guest_take("del", name);
+
+	if (!g)
+		return;
 	guest_free(g, true);
 	printf("ok\n");
 }
@@ -433,6 +478,8 @@ main(int argc, char **argv)
 			break;
 		if (!strncmp(line, "add ", 4))
 			guest_add(line + 4);
+		else if (!strncmp(line, "queues ", 7))
+			guest_set_queues(line + 7);
 		else if (!strncmp(line, "del ", 4))
 			guest_del(line + 4);
 		else

@@ -203,6 +203,11 @@ class Guests:
         """A new guest; options as for start()."""
         return self.finish(self.start(name, path, **options))
 
+    def set_queues(self, guest, n):
+        """The guest stops its device and starts it again with n of its queue pairs."""
+        self.proc.stdin.write(f'queues {guest.name} {n}\n')
+        self.answer(f'queues {guest.name} {n}', 30.0)
+
     def remove(self, guest):
         """The guest shuts its device down and goes."""
         self.proc.stdin.write(f'del {guest.name}\n')

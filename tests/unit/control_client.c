@@ -46,6 +46,7 @@ create(const char *ports, struct error *e)
 	const struct control_info info = {.conf_path = conf_path,
 					  .version = "1.2.3",
 					  .dpdk = "DPDK 0",
+					  .cpu_level = "baseline",
 					  .hugepages = true,
 					  .memory = 256 << 20,
 					  .cpus = cpus};

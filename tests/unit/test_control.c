@@ -245,7 +245,8 @@ test_status(void **state)
 	json_object_object_get_ex(reply, "result", &result);
 	json_object_object_del(result, "uptime_s");
 	snprintf(text, sizeof(text),
-		 "{\"name\":\"vswitch\",\"version\":\"1.2.3\",\"dpdk\":\"DPDK 0\",\"pid\":%d,"
+		 "{\"name\":\"vswitch\",\"version\":\"1.2.3\",\"dpdk\":\"DPDK 0\","
+		 "\"cpu_level\":\"baseline\",\"pid\":%d,"
 		 "\"workers\":1,\"ports\":3,\"ports_up\":1,\"ports_failed\":1,\"stations\":0,"
 		 "\"stations_max\":64,\"hugepages\":true,\"memory\":268435456,\"retired_pools\":0,"
 		 "\"config\":\"%s\"}",

@@ -559,18 +559,6 @@ walk_stops_when_told(void **state)
 	free(fdb);
 }
 
-static void
-prefetch_changes_nothing(void **state)
-{
-	struct fdb *fdb = make(16, 5);
-
-	(void)state;
-	for (uint64_t key = 0; key < 100; key++)
-		fdb_prefetch(fdb, key);
-	assert_int_equal(n_used_slots(fdb), 0);
-	free(fdb);
-}
-
 int
 main(void)
 {
@@ -594,7 +582,6 @@ main(void)
 		cmocka_unit_test(fresh_stations_are_held),
 		cmocka_unit_test(version_tells_of_each_change),
 		cmocka_unit_test(walk_stops_when_told),
-		cmocka_unit_test(prefetch_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@
 #include "error.h"
 #include "fdb.h"
 #include "fdb_slots.h"
+#include "frame.h"
 #include "rcu.h"
 
 enum {
@@ -193,7 +194,47 @@ learn(struct thread *t, uint32_t station, uint16_t port, uint32_t now_s, uint32_
 	return learned;
 }
 
-/* A worker of the long run: any station, on any of its ports; and looks up any other. */
+/* Any station, on any of its ports; and looks up any other. */
+static void
+one_by_one(struct thread *t, uint32_t now_s, uint32_t n_learned[FDB_FULL + 1], uint32_t *n_wrong)
+{
+	struct fdb *fdb = t->world->fdb;
+
+	for (uint32_t i = 0; i < BATCH; i++) {
+		uint32_t from = any_below(&t->rng, STATIONS);
+		uint32_t to = any_below(&t->rng, STATIONS);
+		uint16_t port = station_port(from, any_below(&t->rng, STATION_PORTS));
+
+		n_learned[learn(t, from, port, now_s, n_wrong)]++;
+		*n_wrong += !may_be_behind(to, fdb_find(fdb, station_key(to)));
+		*n_wrong += !may_be_behind(from, fdb_find(fdb, station_key(from)));
+	}
+}
+
+/* The same with a batch of stations that are on one port. */
+static void
+in_bulk(struct thread *t, uint32_t now_s, uint32_t n_learned[FDB_FULL + 1], uint32_t *n_wrong)
+{
+	uint32_t group = any_below(&t->rng, GROUPS), from[BATCH], to[BATCH];
+	uint16_t port = station_port(group, any_below(&t->rng, STATION_PORTS)), ports[BATCH];
+	uint64_t src[BATCH], dst[BATCH], others;
+
+	for (uint32_t i = 0; i < BATCH; i++) {
+		from[i] = group + GROUPS * any_below(&t->rng, STATIONS / GROUPS);
+		to[i] = any_below(&t->rng, STATIONS);
+		src[i] = station_key(from[i]);
+		dst[i] = station_key(to[i]);
+	}
+	others = fdb_bulk_refresh(t->world->fdb, src, NULL, set_first(BATCH), port, now_s);
+	n_learned[FDB_KNOWN] += BATCH - set_count(others);
+	set_foreach (i, others)
+		n_learned[learn(t, from[i], port, now_s, n_wrong)]++;
+	fdb_bulk_find(t->world->fdb, dst, NULL, set_first(BATCH), ports);
+	for (uint32_t i = 0; i < BATCH; i++)
+		*n_wrong += !may_be_behind(to[i], ports[i]);
+}
+
+/* A worker of the long run. */
 static void *
 learn_and_find(void *arg)
 {
@@ -205,15 +246,10 @@ learn_and_find(void *arg)
 		uint32_t now_s = atomic_load_explicit(&w->now_s, memory_order_relaxed);
 		uint32_t n_learned[FDB_FULL + 1] = {0}, n_wrong = 0;
 
-		for (uint32_t i = 0; i < BATCH; i++) {
-			uint32_t from = any_below(&t->rng, STATIONS);
-			uint32_t to = any_below(&t->rng, STATIONS);
-			uint16_t port = station_port(from, any_below(&t->rng, STATION_PORTS));
-
-			n_learned[learn(t, from, port, now_s, &n_wrong)]++;
-			n_wrong += !may_be_behind(to, fdb_find(w->fdb, station_key(to)));
-			n_wrong += !may_be_behind(from, fdb_find(w->fdb, station_key(from)));
-		}
+		if (any_below(&t->rng, 2))
+			in_bulk(t, now_s, n_learned, &n_wrong);
+		else
+			one_by_one(t, now_s, n_learned, &n_wrong);
 		rcu_quiescent(t->id);
 		for (uint32_t i = 0; i <= FDB_FULL; i++)
 			atomic_fetch_add_explicit(&w->n_learned[i], n_learned[i],

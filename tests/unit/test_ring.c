@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_ring.c: guest memory, soundness of rings, interrupts, and the whole way from one guest's
- * ring into another's. Layouts and lies are in test_ring_rx.c and test_ring_tx.c.
+ * test_ring.c: guest memory, soundness of rings, and the whole way from one guest's ring into
+ * another's. Layouts and lies are in test_ring_rx*.c and test_ring_tx*.c, interrupts in
+ * test_ring_events.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +18,6 @@
 #include <unistd.h>
 
 #include "ring_guest.h"
-#include "split.h"
 
 static struct ring_guest guest, other;
 static struct batch batch;
@@ -54,133 +54,96 @@ test_memory(void **state)
 		assert_null(memory_find(&m, &hint, 5100, 0, &part));
 		assert_null(memory_find(&m, &hint, UINT64_MAX, 1, &part));
 	}
-	assert_true(memory_holds(&m, host, 100));
-	assert_false(memory_holds(&m, host, 101));
-	assert_false(memory_holds(&m, host - 1, 2));
-	assert_false(memory_holds(&m, host + 299, 2));
-	assert_false(memory_holds(&m, host + 299, UINT64_MAX));
+	assert_true(memory_holds(&m, host, 100, 1));
+	assert_false(memory_holds(&m, host, 101, 1));
+	assert_false(memory_holds(&m, host - 1, 2, 1));
+	assert_false(memory_holds(&m, host + 299, 2, 1));
+	assert_false(memory_holds(&m, host + 299, UINT64_MAX, 1));
 	while (m.n < MEMORY_REGIONS_MAX)
 		assert_int_equal(memory_add(&m, 10000 + 200 * m.n, 100, host), 0);
 	assert_int_equal(memory_add(&m, 1, 1, host), -ENOSPC);
 }
 
+/* Is the ring sound if that part of it, a pointer at that offset of the view, lies there? */
+static bool
+is_sound_with(const struct ring_view *sound, size_t part, const uint8_t *at)
+{
+	struct ring_view v = *sound;
+
+	memcpy((uint8_t *)&v + part, &at, sizeof(at));
+	return v.ops->is_sound(&v);
+}
+
+/* Exactly so many bytes, up to the end of their region, and not one more. */
 static void
-test_soundness(void **state)
+check_part(const struct ring_view *sound, size_t part, uint8_t *end, uint32_t len, uint32_t align)
+{
+	assert_true(is_sound_with(sound, part, end - len));
+	assert_false(is_sound_with(sound, part, end - len + align));
+	assert_false(is_sound_with(sound, part, end));
+	assert_false(is_sound_with(sound, part, end - len - 1));
+	assert_false(is_sound_with(sound, part, NULL));
+}
+
+static void
+test_soundness_split(void **state)
 {
 	struct ring_view v;
 	uint8_t *end;
 
 	(void)state;
 	ring_guest_open(&guest, (struct ring_guest_conf){.size = 16, .has_event_idx = true});
-	end = ring_guest_at(&guest, GUEST_RINGS + GUEST_RINGS_SIZE - 1) + 1;
+	end = ring_guest_at(&guest, GUEST_ALONE + GUEST_ALONE_SIZE - 1) + 1;
 	for (uint32_t size = 0; size <= UINT16_MAX; size++) {
 		bool is_legal = size == 1 || size == 2 || size == 4 || size == 8 || size == 16;
 
 		v = guest.view;
 		v.size = (uint16_t)size;
-		if (is_legal || size & (size - 1) || size > 4096)
-			assert_int_equal(ring_view_is_sound(&v), is_legal);
+		assert_int_equal(v.ops->is_sound(&v), is_legal);
 	}
+	check_part(&guest.view, offsetof(struct ring_view, desc), end, 16 * 16, 16);
+	check_part(&guest.view, offsetof(struct ring_view, avail), end, 4 + 16 * 2 + 2, 2);
+	check_part(&guest.view, offsetof(struct ring_view, used), end, 4 + 16 * 8 + 4, 4);
+	/* the event's place is only there if it is negotiated */
 	v = guest.view;
-	v.desc = (struct vring_desc *)((uint8_t *)v.desc + 8);
-	assert_false(ring_view_is_sound(&v));
-	v = guest.view;
-	v.avail = (struct vring_avail *)((uint8_t *)v.avail + 1);
-	assert_false(ring_view_is_sound(&v));
-	v = guest.view;
-	v.used = (struct vring_used *)((uint8_t *)v.used + 2);
-	assert_false(ring_view_is_sound(&v));
-	/* up to the last byte, and two more */
-	v = guest.view;
-	v.desc = (struct vring_desc *)(end - 16 * 16);
-	assert_true(ring_view_is_sound(&v));
-	v.desc++;
-	assert_false(ring_view_is_sound(&v));
-	v = guest.view;
-	v.avail = (struct vring_avail *)(end - (4 + 16 * 2 + 2));
-	assert_true(ring_view_is_sound(&v));
 	v.avail = (struct vring_avail *)(end - (4 + 16 * 2));
-	assert_false(ring_view_is_sound(&v));
-	v.has_event_idx = false;
-	assert_true(ring_view_is_sound(&v));
-	v = guest.view;
-	v.used = (struct vring_used *)(end - (4 + 16 * 8 + 4));
-	assert_true(ring_view_is_sound(&v));
 	v.used = (struct vring_used *)(end - (4 + 16 * 8));
-	assert_false(ring_view_is_sound(&v));
-	v.desc = NULL;
-	assert_false(ring_view_is_sound(&v));
+	assert_false(v.ops->is_sound(&v));
+	v.has_event_idx = false;
+	assert_true(v.ops->is_sound(&v));
+	for (uint32_t at = 0; at <= UINT16_MAX; at++)
+		assert_true(v.ops->has_place(&v, (uint16_t)at));
 	ring_guest_close(&guest);
 }
 
 static void
-publish(uint16_t used)
+test_soundness_packed(void **state)
 {
-	ring_publish(&guest.ring, &guest.view, used);
-}
-
-static void
-test_attach_asks_for_no_kicks(void **state)
-{
-	struct vring vring = {.num = 16};
+	struct ring_view v;
+	uint8_t *end;
 
 	(void)state;
-	ring_guest_open(&guest,
-			(struct ring_guest_conf){.size = 16, .base = 65000, .has_event_idx = true});
-	assert_int_equal(guest.view.used->flags, VRING_USED_F_NO_NOTIFY);
-	/* the guest kicks when its index passes this one (virtio 1.2 §2.7.10) */
-	vring.used = guest.view.used;
-	assert_int_equal(vring_avail_event(&vring), (uint16_t)(65000 + 32768));
-	assert_int_equal(guest.ring.avail, 65000);
-	/* an interrupt that was due is still due when it is attached again, and none otherwise */
-	assert_false(ring_take_touched(&guest.ring));
-	publish(65001);
-	ring_attach(&guest.ring, &guest.view, 65001, 65001);
-	assert_true(ring_take_touched(&guest.ring));
-	assert_false(ring_take_touched(&guest.ring));
+	ring_guest_open(&guest, (struct ring_guest_conf){.size = 21, .is_packed = true});
+	end = ring_guest_at(&guest, GUEST_ALONE + GUEST_ALONE_SIZE - 1) + 1;
+	for (uint32_t size = 0; size <= UINT16_MAX; size++) {
+		v = guest.view;
+		v.size = (uint16_t)size;
+		assert_int_equal(v.ops->is_sound(&v), size >= 1 && size <= 21);
+	}
+	for (uint32_t at = 0; at <= UINT16_MAX; at++)
+		assert_int_equal(guest.view.ops->has_place(&guest.view, (uint16_t)at),
+				 (at & 0x7fff) < 21);
+	check_part(&guest.view, offsetof(struct ring_view, packed), end, 21 * 16, 16);
+	check_part(&guest.view, offsetof(struct ring_view, driver), end, 4, 4);
+	check_part(&guest.view, offsetof(struct ring_view, device), end, 4, 4);
 	ring_guest_close(&guest);
-}
-
-static void
-test_flag_suppresses(void **state)
-{
-	(void)state;
-	ring_guest_open(&guest, (struct ring_guest_conf){.size = 16});
-	publish(1);
-	assert_true(ring_wants_call(&guest.ring, &guest.view));
-	guest.view.avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
-	assert_false(ring_wants_call(&guest.ring, &guest.view));
-	ring_guest_close(&guest);
-}
-
-/* Used goes from `then` to `now`; the guest wants to be told when it passes event. */
-static bool
-wants(uint16_t then, uint16_t now, uint16_t event)
-{
-	ring_attach(&guest.ring, &guest.view, then, then);
-	guest.view.avail->ring[guest.view.size] = (uint16_t)(then - 1000);
-	assert_true(ring_wants_call(&guest.ring, &guest.view)); /* the first time always */
-	guest.view.avail->ring[guest.view.size] = event;
-	publish(now);
-	return ring_wants_call(&guest.ring, &guest.view);
-}
-
-static void
-test_event_index(void **state)
-{
-	const uint16_t bases[] = {0, 1, 100, 32767, 32768, 65500, 65534, 65535};
-
-	(void)state;
-	ring_guest_open(&guest, (struct ring_guest_conf){.size = 256, .has_event_idx = true});
-	for (uint32_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
-		for (uint32_t step = 1; step <= 256; step += 5)
-			for (int32_t event = -300; event < 600; event += 3) {
-				uint16_t then = bases[i], now = (uint16_t)(then + step);
-				bool expected = event >= 0 && (uint32_t)event < step;
-
-				assert_int_equal(wants(then, now, (uint16_t)(then + event)),
-						 expected);
-			}
+	/* the largest that there is */
+	ring_guest_open(&guest, (struct ring_guest_conf){.size = RING_SIZE_MAX, .is_packed = true});
+	v = guest.view;
+	v.packed = (struct vring_packed_desc *)ring_guest_at(&guest, GUEST_LOW);
+	assert_true(v.ops->is_sound(&v));
+	v.size++;
+	assert_false(v.ops->is_sound(&v));
 	ring_guest_close(&guest);
 }
 
@@ -217,9 +180,9 @@ pass(uint32_t len, uint32_t first, uint32_t room)
 	for (uint32_t i = 0; i < n_rooms; i++)
 		ring_guest_buffer(&other, (uint16_t)i, GUEST_HIGH - 50 + i * room, room, true);
 	batch_start(&batch, 0, 0);
-	assert_int_equal(split_rx(&guest.view, &guest.ring, &batch, &stats), 1);
-	assert_int_equal(split_tx(&other.view, &other.ring, &batch, 1, &stats), 1);
-	split_release(&guest.ring);
+	assert_int_equal(guest.view.ops->rx(&guest.view, &guest.ring, &batch, &stats), 1);
+	assert_int_equal(other.view.ops->tx(&other.view, &other.ring, &batch, 1, &stats), 1);
+	guest.view.ops->release(&guest.ring);
 	assert_int_equal(ring_guest_n_used(&guest), 1);
 	for (uint32_t i = 0; i < n_rooms; i++) {
 		assert_true(ring_guest_used(&other, &id, &used_len));
@@ -231,13 +194,12 @@ pass(uint32_t len, uint32_t first, uint32_t room)
 }
 
 static void
-test_guest_to_guest(void **state)
+pass_all(struct ring_guest_conf from, struct ring_guest_conf to)
 {
 	const uint32_t large[] = {9000, 65535};
 
-	(void)state;
-	ring_guest_open(&guest, (struct ring_guest_conf){.size = 256});
-	ring_guest_open(&other, (struct ring_guest_conf){.size = 256, .is_mergeable = true});
+	ring_guest_open(&guest, from);
+	ring_guest_open(&other, to);
 	for (uint32_t len = 14; len <= 1514; len++)
 		pass(len, len % 3 ? 12 : len % 200 + 1, len % 2 ? 2048 : 512);
 	for (uint32_t i = 0; i < 2; i++) {
@@ -248,16 +210,22 @@ test_guest_to_guest(void **state)
 	ring_guest_close(&other);
 }
 
+static void
+test_guest_to_guest(void **state)
+{
+	(void)state;
+	for (int is_packed = 0; is_packed < 4; is_packed++)
+		pass_all((struct ring_guest_conf){.size = 256, .is_packed = is_packed & 1},
+			 (struct ring_guest_conf){
+				 .size = 256, .is_packed = is_packed & 2, .is_mergeable = true});
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_soundness),
-		cmocka_unit_test(test_attach_asks_for_no_kicks),
-		cmocka_unit_test(test_flag_suppresses),
-		cmocka_unit_test(test_event_index),
-		cmocka_unit_test(test_call),
+		cmocka_unit_test(test_memory),		 cmocka_unit_test(test_soundness_split),
+		cmocka_unit_test(test_soundness_packed), cmocka_unit_test(test_call),
 		cmocka_unit_test(test_guest_to_guest),
 	};
 

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A running guest moves from one QEMU to another one, on another port, while it receives.
+
+What the switch writes into the guest's memory QEMU can't see: it moves a page once, and again only
+if the switch's log says that it was written since. So the guest takes a file that it does not read:
+all of it lies where the switch put it, much of it in pages that were moved before. Only when the
+guest is where it is to be, it reads the file.
+"""
+
+import hashlib
+import os
+import socket
+import time
+
+import pytest
+from daemon import wait_until
+from guestnet import HOST, GuestNet
+
+PORT = 5002
+PIECE = 64 << 10
+PIECE_S = 0.02  # between two pieces: some 3 MiB/s, which QEMU can follow
+LATE_PIECES = 100  # sent when all memory was moved once
+BANDWIDTH = 16 << 20  # bytes a second, less than the guest changes
+ROOM = 64 << 20  # bytes that the guest can take without reading
+SETTINGS = {
+    'split': ({}, ''),
+    'packed, 2 queues': ({'queues': 2}, 'packed=on'),
+}
+
+
+@pytest.fixture(name='net', params=SETTINGS)
+def fixture_net(request, image):
+    """A guest on port old, and the port new that nobody uses so far."""
+    port, options = SETTINGS[request.param]
+    names = ('old', 'new')
+    with GuestNet(image, {name: port for name in names},
+                  {name: {'options': options} for name in names},
+                  {'new': {'devices': ('-incoming', 'defer')}}, boot=False) as net:
+        net.guests = {'old': net.make_guest('old'), 'new': net.make_guest('new', 'old')}
+        net.boot('old')
+        assert net.is_packed('old') == bool(options)
+        yield net
+
+
+def begin_receiving(guest):
+    """The guest takes a connection and reads nothing of it before /tmp/go is there."""
+    guest.run(f'echo 4096 {ROOM} {ROOM} >/proc/sys/net/ipv4/tcp_rmem\n'
+              f'(nc -l -p {PORT} -e sh -c "while [ ! -e /tmp/go ]; do usleep 50000; done; '
+              'cat >/tmp/in; echo >/tmp/in.done") </dev/null >/dev/null 2>&1 &\n'
+              f'for i in $(seq 100); do netstat -ltn | grep -q :{PORT} && exit 0; usleep 20000; '
+              'done; exit 1')
+
+
+def is_moved(guest):
+    """Whether QEMU has nothing more to do; a migration that fails is an error."""
+    told = guest.qmp('query-migrate')
+    assert told['status'] not in ('failed', 'cancelled'), told
+    return told['status'] == 'completed'
+
+
+def migrate(net, send):
+    """Moves the guest; calls send() again and again meanwhile."""
+    old, new = net['old'], net['new']
+    uri = f'unix:{net.daemon.path("migration")}'
+    new.start()
+    new.qmp('migrate-incoming', uri=uri)
+    # not done before it may be: 16 MiB change again and again, a second's work for QEMU
+    old.run('head -c 16M /dev/urandom >/tmp/a\ncp /tmp/a /tmp/b\n'
+            'while [ ! -e /tmp/go ]; do dd if=/tmp/a of=/tmp/b bs=64k conv=notrunc; done '
+            '</dev/null >/dev/null 2>&1 &')
+    old.qmp('migrate-set-parameters', **{'max-bandwidth': BANDWIDTH, 'downtime-limit': 1})
+    old.qmp('migrate', uri=uri)
+    wait_until('all memory was moved once', lambda: send() or
+               old.qmp('query-migrate').get('ram', {}).get('dirty-sync-count', 0) >= 3, 60)
+    assert 'LOG_ALL' in net.daemon.port('old')['details']['features']
+    for _ in range(LATE_PIECES):
+        send()
+    told = old.qmp('query-migrate')
+    assert told['status'] == 'active', f'it was over too soon: {told}'
+    old.qmp('migrate-set-parameters', **{'max-bandwidth': 0, 'downtime-limit': 2000})
+    wait_until('the guest is moved', lambda: send() or is_moved(old), 60)
+    wait_until('the guest runs', lambda: new.qmp('query-status')['running'])
+
+
+def test_memory_is_moved_whole(net):
+    """A file that comes while the guest moves is whole; the guest goes on where it is."""
+    old, new = net['old'], net['new']
+    assert old.ping(HOST) == 3
+    begin_receiving(old)
+    checksum = hashlib.sha256()
+    with socket.create_connection((old.ip, PORT), 30) as stream:
+        def send():
+            piece = os.urandom(PIECE)
+            stream.sendall(piece)
+            checksum.update(piece)
+            time.sleep(PIECE_S)
+        migrate(net, send)
+        net.daemon.wait_link('new')
+        for _ in range(20):
+            send()
+    new.run('echo >/tmp/go; for i in $(seq 300); do [ -e /tmp/in.done ] && exit 0; usleep 100000; '
+            'done; exit 1', 40)
+    assert new.run('sha256sum /tmp/in').split()[0] == checksum.hexdigest()
+
+    old.stop()
+    net.daemon.wait_link('old', up=False)
+    entries = {entry['mac']: entry['port'] for entry in net.daemon.ctl('fdb', 'list')['entries']}
+    assert entries['52:54:00:77:00:01'] == 'new'
+    assert 'LOG_ALL' not in net.daemon.port('new')['details']['features']
+    assert new.ping(HOST) == 3
+    assert net.host.ping(new.ip) == 3
