@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The devices under test: each is a switch with two vhost-user ports, polled on one CPU.
+"""The device under test: a switch with two or more ports for guests, polled on one CPU.
 
-To add one: a class with name, what and the methods of Dut, and its line in DUTS.
+Each kind has a file of its own, and its line in devices.py.
 """
+import contextlib
 import ctypes
-import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import time
+from dataclasses import dataclass
 
 NICE = -20
 PR_SET_PDEATHSIG = 1
-MTU = 1504  # the longest frame, 1518 bytes, is measured without its FCS
+ETHER_LEN = 14  # an MTU does not count the Ethernet header
 
 
 class DutError(Exception):
@@ -38,27 +38,66 @@ def prefer(pid):
         pass
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where devices run."""
+    folder: pathlib.Path  # of this run: logs, sockets, configs
+    build: pathlib.Path
+    cpu: int  # that it polls on
+    main_cpu: int  # for what else it does
+    hugepages: bool
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What a device is started for."""
+    ports: int = 2
+    frame_max: int = 1518  # bytes, without FCS
+    stations: int = 0  # of all guests together; 0: few
+
+    @property
+    def mtu(self):
+        return self.frame_max - ETHER_LEN
+
+
 class Dut:
-    """A switch between two guests. Subclasses give command(), and what else differs."""
+    """A switch between guests. Subclasses give command(), and what else differs."""
     name = ''
     what = ''
+    guests = ''  # the kind that it needs (session.py); else any kind for vhost-user
     is_server = True  # it listens on the sockets, the guests connect
     is_ours = False  # it has to be there
     end_codes = (0,)  # of a clean end after SIGTERM
 
-    def __init__(self, folder, cpu, main_cpu, build, hugepages):
-        self.folder = pathlib.Path(folder)
-        self.cpu = cpu
-        self.main_cpu = main_cpu
-        self.build = pathlib.Path(build)
-        self.hugepages = hugepages
-        self.sockets = [str(self.folder / f'{self.name}{i}.sock') for i in (1, 2)]
+    def __init__(self, place, wiring=Wiring()):
+        self.place = place
+        self.cpu = place.cpu
+        self.wiring = wiring
+        self.folder = place.folder
+        self.sockets = [str(self.folder / f'{self.name}{i}.sock')
+                        for i in range(1, wiring.ports + 1)]
         self.log = self.folder / f'{self.name}.log'
         self.process = None
 
-    def missing(self):
+    @classmethod
+    def missing(cls, place):
         """Why it can't run here, or None."""
         return None
+
+    @classmethod
+    def version(cls, place):
+        """A few words that name the program's version, or an empty string."""
+        return ''
+
+    @classmethod
+    def unfit(cls, case):
+        """Why it can't do that, or None."""
+        return None
+
+    @classmethod
+    def memory_mb(cls, wiring):
+        """Of hugepages, at most, without the guests'."""
+        return 0
 
     def command(self):
         raise NotImplementedError
@@ -66,6 +105,10 @@ class Dut:
     def wait_ready(self):
         """Returns when the guests may connect."""
         self.wait_for(lambda: all(os.path.exists(s) for s in self.sockets), 'sockets')
+
+    def inside(self):
+        """A context in which its guests are to be started."""
+        return contextlib.nullcontext()
 
     def cycles(self):
         """TSC cycles that it has worked and frames that it has moved so far; None: not known."""
@@ -86,16 +129,21 @@ class Dut:
         lines = self.log.read_text(errors='replace').splitlines()
         return '\n'.join(lines[-n:])
 
+    def spawn(self, command, log, **more):
+        """Starts a program of the device, its output in a log."""
+        with open(log, 'w', encoding='utf-8') as out:
+            # stdin stays open: testpmd ends at its end
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out,
+                                       stderr=subprocess.STDOUT, cwd=self.folder,
+                                       start_new_session=True, preexec_fn=in_child, **more)
+        prefer(process.pid)
+        return process
+
     def start(self):
         for socket in self.sockets:
             if os.path.exists(socket):
                 os.unlink(socket)
-        with open(self.log, 'w', encoding='utf-8') as log:
-            # stdin stays open: testpmd ends at its end
-            self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT,
-                cwd=self.folder, start_new_session=True, preexec_fn=in_child)
-        prefer(self.process.pid)
+        self.process = self.spawn(self.command(), self.log)
         self.wait_ready()
 
     def pause(self):
@@ -109,104 +157,33 @@ class Dut:
 
     def stop(self):
         """Ends it. Returns its exit code, or None if it had to be killed or was never started."""
-        if self.process is None:
-            return None
-        code = None
-        if self.process.poll() is None:
-            self.resume()
-            self.process.terminate()
-        try:
-            code = self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdin.close()
-        self.process = None
-        return code
+        process, self.process = self.process, None
+        return end(process)
 
 
-class Vswitch(Dut):
-    """Ours. datapath: as the config spells it."""
-    is_ours = True
-    datapath = ''
-
-    def missing(self):
-        for binary in ('vswitchd', 'vswitchctl'):
-            if not os.access(self.build / binary, os.X_OK):
-                return f'{self.build / binary} is not built: ninja -C {self.build}'
+def end(process, timeout_s=20):
+    """Ends a program by SIGTERM. Returns its exit code; None if it had to be killed, or is None."""
+    if process is None:
         return None
-
-    def command(self):
-        ports = [f'  - {{name: vm{i}, type: vhost-user, socket: {socket}, mtu: {MTU}, '
-                 f'datapath: {self.datapath}}}' for i, socket in enumerate(self.sockets, 1)]
-        conf = self.folder / f'{self.name}.yaml'
-        conf.write_text('\n'.join([
-            'switch:',
-            f'  workers: [{self.cpu}]',
-            '  idle: poll',
-            f'  control: {self.control}',
-            '  memory: 128M',
-            f'  hugepages: {str(self.hugepages).lower()}',
-            'ports:', *ports]) + '\n', encoding='utf-8')
-        return ['taskset', '-c', f'{self.main_cpu},{self.cpu}',
-                str(self.build / 'vswitchd'), '-c', str(conf)]
-
-    @property
-    def control(self):
-        return self.folder / f'{self.name}.ctl'
-
-    def ask(self, *command):
-        done = subprocess.run([str(self.build / 'vswitchctl'), '-s', str(self.control), '--json',
-                               *command], capture_output=True, text=True, timeout=10, check=False)
-        return json.loads(done.stdout) if done.returncode == 0 else None
-
-    def wait_ready(self):
-        self.wait_for(lambda: self.ask('version') is not None, 'answer on its control socket')
-        super().wait_ready()
-
-    def cycles(self):
-        answer = self.ask('worker', 'list')
-        if answer is None:
-            return None
-        worker = answer['workers'][0]
-        if 'busy_cycles' not in worker:
-            return None
-        return worker['busy_cycles'], worker['frames']
+    code = None
+    if process.poll() is None:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+    try:
+        code = process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdin.close()
+    return code
 
 
-class Direct(Vswitch):
-    name = 'direct'
-    what = 'vswitchd, datapath: direct'
-    datapath = 'direct'
-
-
-class Library(Vswitch):
-    name = 'library'
-    what = 'vswitchd, datapath: library'
-    datapath = 'library'
-
-
-class Testpmd(Dut):
-    """DPDK's own test program: hands frames from one net_vhost port to the other, no switching."""
-    name = 'testpmd'
-    what = 'dpdk-testpmd io between two net_vhost ports'
-    end_codes = (0, -signal.SIGTERM)
-
-    def missing(self):
-        if shutil.which('dpdk-testpmd') is None:
-            return 'dpdk-testpmd is not installed: apt install dpdk-dev'
-        return None
-
-    def command(self):
-        memory = ['--in-memory'] if self.hugepages else ['--no-huge', '--no-shconf']
-        vdevs = []
-        for i, socket in enumerate(self.sockets):
-            vdevs += ['--vdev', f'net_vhost{i},iface={socket}']
-        return ['dpdk-testpmd', '-l', f'{self.main_cpu},{self.cpu}',
-                '--main-lcore', str(self.main_cpu), '-m', '256', '--no-pci', '--no-telemetry',
-                *memory, *vdevs,
-                '--', '--forward-mode=io', '--auto-start', '--nb-cores=1', '--no-mlockall',
-                '--total-num-mbufs=16384']
-
-
-DUTS = {d.name: d for d in (Direct, Library, Testpmd)}
+def said(*command, env=None):
+    """The first line that a program prints, or an empty string if it can't run."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False,
+                              env=env)
+    except (OSError, subprocess.TimeoutExpired):
+        return ''
+    lines = done.stdout.splitlines() if done.returncode == 0 else []
+    return lines[0].strip() if lines else ''

@@ -1,250 +1,231 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * gen.c: perf_gen, two guests in one thread, with a switch between them.
- *
- * It connects both, then reads one command per line and answers each with one line of JSON:
- *
- *	teach     every station sends a frame, so that the switch knows it
- *	window    sends as fast as it goes for ms milliseconds and counts what arrives
- *	verify    sends frames frames and compares each byte of what arrives
- *	quit
- *
- * with any of KEY=VALUE: size= macs= layout=single|two|indirect both=0|1 ms= frames= limit=.
+ * gen.c: perf_gen, guests in one thread, each a vhost-user front-end with rings of its own, with a
+ * switch between them. It connects all, says what was agreed, and obeys commands (command.h).
  */
-#include "measure.h"
-
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
+#include "group.h"
+#include "guest.h"
+#include "options.h"
 
 enum {
 	GEN_CONNECT_MS = 10000
 };
 
-/* KEY=VALUE. False if there is no such key, or the value is out of range. */
-static bool
-command_set(struct command *c, const char *word)
-{
-	char key[16];
-	unsigned long value;
+struct gen {
+	struct group group; /* first: a struct group of this kind is a struct gen */
+	struct guest *guests;
+};
 
-	if (strcmp(word, "layout=single") == 0) {
-		c->traffic.layout = RING_SINGLE;
-		return true;
-	}
-	if (strcmp(word, "layout=two") == 0) {
-		c->traffic.layout = RING_TWO;
-		return true;
-	}
-	if (strcmp(word, "layout=indirect") == 0) {
-		c->traffic.layout = RING_INDIRECT;
-		return true;
-	}
-	if (sscanf(word, "%15[a-z]=%lu", key, &value) != 2)
-		return false;
-	if (strcmp(key, "size") == 0 && value >= TRAFFIC_LEN_MIN && value <= TRAFFIC_LEN_MAX)
-		c->traffic.len = (uint32_t)value;
-	else if (strcmp(key, "macs") == 0 && value >= 1 && value <= TRAFFIC_MACS_MAX)
-		c->traffic.macs = (uint32_t)value;
-	else if (strcmp(key, "limit") == 0 && value <= UINT16_MAX)
-		c->traffic.limit = (uint32_t)value;
-	else if (strcmp(key, "both") == 0 && value <= 1)
-		c->both_ways = value;
-	else if (strcmp(key, "ms") == 0 && value >= 1 && value <= 60000)
-		c->ms = (uint32_t)value;
-	else if (strcmp(key, "frames") == 0 && value >= 1)
-		c->frames = value;
-	else
-		return false;
-	return true;
+static struct gen *
+gen_of(struct group *group)
+{
+	return (struct gen *)group;
 }
 
-/* Carries out one line. False: quit. */
-static bool
-gen_command(struct gen *gen, char *line)
+static const struct gen *
+gen_of_const(const struct group *group)
 {
-	struct command c = {.traffic = {.len = 64, .macs = 1}, .ms = 40, .frames = 10000};
-	char *left, *word = strtok_r(line, " \n", &left);
-
-	if (word == NULL || strcmp(word, "quit") == 0)
-		return false;
-	snprintf(c.verb, sizeof(c.verb), "%s", word);
-	while ((word = strtok_r(NULL, " \n", &left)) != NULL)
-		if (!command_set(&c, word)) {
-			printf("{\"error\": \"%s: no such key, or out of range\"}\n", word);
-			return true;
-		}
-	if (strcmp(c.verb, "teach") == 0) {
-		measure_teach(gen, &c);
-	} else if (strcmp(c.verb, "window") == 0) {
-		measure_window(gen, &c);
-	} else if (strcmp(c.verb, "verify") == 0) {
-		c.traffic.is_verified = true;
-		if (c.traffic.limit == 0)
-			c.traffic.limit = MEASURE_LIMIT;
-		measure_verify(gen, &c);
-	} else {
-		printf("{\"error\": \"%s: no such command\"}\n", c.verb);
-	}
-	return true;
+	return (const struct gen *)group;
 }
 
-/* Both connected: says what was agreed. */
 static int
-gen_start(struct gen *gen)
+gen_prepare(struct group *group, const struct command *c)
 {
-	for (uint32_t i = 0; i < 2; i++)
-		guest_init(&gen->guests[i], (uint8_t)(i + 1), &gen->guests[1 - i]);
-	for (uint32_t i = 0; i < 2; i++)
-		if (gen->confs[i].is_server && guest_listen(&gen->guests[i], &gen->confs[i]) < 0)
+	struct gen *gen = gen_of(group);
+
+	for (uint32_t i = 0; i < group->n_guests; i++) {
+		struct guest *g = &gen->guests[i];
+		const struct guest *peer = g->role.from > 0 ? &gen->guests[g->role.from - 1] : NULL;
+		int rc = guest_prepare(g, c, peer);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static uint32_t
+gen_receive(struct group *group, const struct command *c, uint32_t first, uint32_t n)
+{
+	struct guest *guests = &gen_of(group)->guests[first];
+	uint32_t moved = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		moved += guest_reclaim(&guests[i], c);
+	for (uint32_t i = 0; i < n; i++)
+		guest_receive(&guests[i], c);
+	return moved;
+}
+
+static uint32_t
+gen_send(struct group *group, const struct command *c, uint32_t i, uint32_t n_max)
+{
+	return guest_send(&gen_of(group)->guests[i], c, n_max);
+}
+
+static bool
+gen_is_quiet(const struct group *group)
+{
+	const struct gen *gen = gen_of_const(group);
+
+	for (uint32_t i = 0; i < group->n_guests; i++) {
+		const struct ring *tx = gen->guests[i].tx;
+
+		if (ring_n_free(tx) != tx->n_slots)
+			return false;
+	}
+	return true;
+}
+
+static void
+gen_calm(struct group *group)
+{
+	for (uint32_t i = 0; i < group->n_guests; i++)
+		gen_of(group)->guests[i].is_stalled = false;
+}
+
+static uint64_t
+gen_n_bad_used(const struct group *group)
+{
+	const struct gen *gen = gen_of_const(group);
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < group->n_guests; i++)
+		n += gen->guests[i].rx->n_bad_used + gen->guests[i].tx->n_bad_used;
+	return n;
+}
+
+static uint64_t
+gen_n_bad(const struct group *group)
+{
+	const struct gen *gen = gen_of_const(group);
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < group->n_guests; i++)
+		n += gen->guests[i].n_bad;
+	return n;
+}
+
+static const char *
+gen_fault(struct group *group)
+{
+	static char first[sizeof(((struct guest *)0)->fault)];
+
+	first[0] = 0;
+	for (uint32_t i = 0; i < group->n_guests; i++) {
+		struct guest *g = &gen_of(group)->guests[i];
+
+		if (first[0] == 0)
+			memcpy(first, g->fault, sizeof(first));
+		g->fault[0] = 0;
+	}
+	return first;
+}
+
+static const struct group_kind gen_kind = {
+	.prepare = gen_prepare,
+	.receive = gen_receive,
+	.send = gen_send,
+	.is_quiet = gen_is_quiet,
+	.calm = gen_calm,
+	.n_bad_used = gen_n_bad_used,
+	.n_bad = gen_n_bad,
+	.fault = gen_fault,
+};
+
+static struct guest_conf
+guest_conf_of(const struct options *o)
+{
+	struct guest_conf conf = {
+		.is_server = o->is_server,
+		.features = 1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << FRONTEND_F_PROTOCOL,
+		.required = 1ull << VIRTIO_F_VERSION_1,
+		.ring_size = o->ring_size,
+		.rx_len = o->rx_len,
+		.frame_max = o->frame_max,
+		.want_hugepages = o->has_hugepages,
+	};
+
+	if (o->is_mergeable)
+		conf.features |= 1ull << VIRTIO_NET_F_MRG_RXBUF;
+	if (o->is_packed)
+		conf.required |= 1ull << VIRTIO_F_RING_PACKED;
+	if (o->is_in_order)
+		conf.required |= 1ull << VIRTIO_F_IN_ORDER;
+	if (o->has_event_idx)
+		conf.required |= 1ull << VIRTIO_RING_F_EVENT_IDX;
+	return conf;
+}
+
+/* All connected: says what was agreed. */
+static int
+gen_start(struct gen *gen, const struct options *o)
+{
+	const struct guest_conf conf = guest_conf_of(o);
+	struct group *group = &gen->group;
+
+	gen->guests = calloc(o->n_names, sizeof(*gen->guests));
+	if (gen->guests == NULL)
+		return -ENOMEM;
+	group->kind = &gen_kind;
+	group->n_guests = o->n_names;
+	group->n_buffers = conf.ring_size;
+	group->buffer_len = conf.rx_len;
+	for (uint32_t i = 0; i < o->n_names; i++) {
+		guest_init(&gen->guests[i], (uint8_t)(i + 1));
+		group->roles[i] = &gen->guests[i].role;
+	}
+	for (uint32_t i = 0; i < o->n_names; i++)
+		if (conf.is_server && guest_listen(&gen->guests[i], o->names[i]) < 0)
 			goto fail;
-	for (uint32_t i = 0; i < 2; i++)
-		if (guest_start(&gen->guests[i], &gen->confs[i], GEN_CONNECT_MS) < 0)
+	for (uint32_t i = 0; i < o->n_names; i++)
+		if (guest_start(&gen->guests[i], &conf, o->names[i], GEN_CONNECT_MS) < 0)
 			goto fail;
-	if (gen->switch_cpu >= 0)
-		gen->probe = probe_create((uint16_t)gen->switch_cpu);
+	group_watch(group, o->switch_cpu, o->switch_pid);
 	printf("{\"features\": %" PRIu64 ", \"hugepages\": %s, \"clock_hz\": %.0f, "
 	       "\"probe\": %s}\n",
 	       gen->guests[0].fe.features, gen->guests[0].fe.has_hugepages ? "true" : "false",
-	       clock_hz, gen->probe != NULL ? "true" : "false");
+	       clock_hz, group->probe != NULL ? "true" : "false");
 	return 0;
 fail:
-	for (uint32_t i = 0; i < 2; i++)
+	for (uint32_t i = 0; i < o->n_names; i++)
 		if (gen->guests[i].fe.error[0] != 0)
 			printf("{\"error\": \"guest %u: %s\"}\n", i + 1, gen->guests[i].fe.error);
 	return -1;
 }
 
-static void
-usage(void)
-{
-	fprintf(stderr, "usage: perf_gen [OPTIONS] SOCKET SOCKET   (commands on stdin, see gen.c)\n"
-			"  --server          listen on the sockets, the switch connects\n"
-			"  --ring-size N     descriptors (1024)\n"
-			"  --rx-len N        bytes of a receive buffer (2048)\n"
-			"  --frame-max N     bytes of the longest frame (1518)\n"
-			"  --packed          packed rings, or fail\n"
-			"  --event-idx       EVENT_IDX, or fail\n"
-			"  --no-mergeable    no mergeable receive buffers\n"
-			"  --no-hugepages    guest memory in ordinary pages\n"
-			"  --cpu N           run there\n"
-			"  --switch-cpu N    where the switch polls: probe how far that is\n"
-			"  --switch-pid N    the switch: find out if it always had its CPU\n");
-}
-
-static bool
-parse_number(const char *text, unsigned long min, unsigned long max, unsigned long *value)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtoul(text, &end, 10);
-	return errno == 0 && end != text && *end == 0 && *value >= min && *value <= max;
-}
-
-/* False: usage. */
-static bool
-parse_options(struct gen *gen, int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"server", no_argument, NULL, 's'},
-		{"ring-size", required_argument, NULL, 'r'},
-		{"rx-len", required_argument, NULL, 'l'},
-		{"frame-max", required_argument, NULL, 'f'},
-		{"packed", no_argument, NULL, 'p'},
-		{"event-idx", no_argument, NULL, 'e'},
-		{"no-mergeable", no_argument, NULL, 'm'},
-		{"no-hugepages", no_argument, NULL, 'n'},
-		{"cpu", required_argument, NULL, 'c'},
-		{"switch-cpu", required_argument, NULL, 'd'},
-		{"switch-pid", required_argument, NULL, 'i'},
-		{0},
-	};
-	struct guest_conf conf = {
-		.features = 1ull << VIRTIO_NET_F_MRG_RXBUF | 1ull << VIRTIO_RING_F_INDIRECT_DESC |
-			    1ull << FRONTEND_F_PROTOCOL,
-		.required = 1ull << VIRTIO_F_VERSION_1,
-		.ring_size = 1024,
-		.rx_len = 2048,
-		.frame_max = 1518,
-		.want_hugepages = true,
-	};
-	unsigned long n;
-	int option;
-
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		n = 0;
-		if (option == 's')
-			conf.is_server = true;
-		else if (option == 'p')
-			conf.required |= 1ull << VIRTIO_F_RING_PACKED;
-		else if (option == 'e')
-			conf.required |= 1ull << VIRTIO_RING_F_EVENT_IDX;
-		else if (option == 'm')
-			conf.features &= ~(1ull << VIRTIO_NET_F_MRG_RXBUF);
-		else if (option == 'n')
-			conf.want_hugepages = false;
-		else if (option == 'r' && parse_number(optarg, 64, RING_SIZE_MAX, &n) &&
-			 (n & (n - 1)) == 0)
-			conf.ring_size = (uint16_t)n;
-		else if (option == 'l' && parse_number(optarg, 128, 1 << 20, &n))
-			conf.rx_len = (uint32_t)n;
-		else if (option == 'f' && parse_number(optarg, 64, TRAFFIC_LEN_MAX, &n))
-			conf.frame_max = (uint32_t)n;
-		else if (option == 'c' && parse_number(optarg, 0, CPU_SETSIZE - 1, &n))
-			gen->cpu = (int)n;
-		else if (option == 'd' && parse_number(optarg, 0, CPU_SETSIZE - 1, &n))
-			gen->switch_cpu = (int)n;
-		else if (option == 'i' && parse_number(optarg, 1, INT32_MAX, &n))
-			gen->switch_pid = (pid_t)n;
-		else
-			return false;
-	}
-	if (argc - optind != 2)
-		return false;
-	for (int i = 0; i < 2; i++) {
-		gen->confs[i] = conf;
-		gen->confs[i].socket = argv[optind + i];
-	}
-	return true;
-}
-
 int
 main(int argc, char **argv)
 {
-	struct gen gen = {.cpu = -1, .switch_cpu = -1};
-	char line[256];
+	static const struct options_kind kind = {
+		.program = "perf_gen",
+		.names = "SOCKET SOCKET [SOCKET ...]",
+		.letters = "srlfpoemncdi",
+		.names_max = FRAME_GUESTS_MAX,
+	};
+	static struct gen gen;
+	struct options o;
 	int rc;
 
-	if (!parse_options(&gen, argc, argv)) {
-		usage();
+	if (!options_parse(&o, &kind, argc, argv))
 		return 2;
-	}
-	if (gen.cpu >= 0) {
-		cpu_set_t set;
-
-		CPU_ZERO(&set);
-		CPU_SET((size_t)gen.cpu, &set);
-		if (sched_setaffinity(0, sizeof(set), &set) < 0) {
-			fprintf(stderr, "perf_gen: CPU %d: %s\n", gen.cpu, strerror(errno));
-			return 1;
-		}
-	}
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	clock_start();
-	rc = gen_start(&gen);
-	while (rc == 0 && fgets(line, sizeof(line), stdin) != NULL && gen_command(&gen, line))
-		;
-	probe_destroy(gen.probe);
-	guest_close(&gen.guests[0]);
-	guest_close(&gen.guests[1]);
+	rc = options_settle(&o, &kind);
+	if (rc == 0)
+		rc = gen_start(&gen, &o);
+	if (rc == 0)
+		group_serve(&gen.group);
+	probe_destroy(gen.group.probe);
+	for (uint32_t i = 0; gen.guests != NULL && i < o.n_names; i++)
+		guest_close(&gen.guests[i]);
+	free(gen.guests);
 	return rc == 0 ? 0 : 1;
 }

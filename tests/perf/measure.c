@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * measure.c: rounds of two guests, and what is counted meanwhile (measure.h).
+ * measure.c: what is counted in which rounds (measure.h).
  */
 #include "measure.h"
 
@@ -12,93 +12,89 @@
 #include "steal.h"
 
 enum {
-	MEASURE_SETTLE_MS = 5,	/* of traffic before a window counts */
-	MEASURE_STALL_MS = 500, /* without a frame: what is missing is lost */
+	MEASURE_SETTLE_MS = 5, /* of traffic before a window counts */
 };
 
 /* What happened in a window. */
-struct count {
+struct window {
 	double seconds, idle_seconds;
 	double probe_ns[2]; /* before and after; negative: not known */
-	double stolen[2];   /* part of the window that generator and switch had no CPU */
-	uint64_t received[2], sent[2];
+	double stolen[2];   /* part of the window that guests and switch had no CPU */
+	uint64_t received[FRAME_GUESTS_MAX], sent[FRAME_GUESTS_MAX];
+	uint64_t foreign, reordered, lost;
 };
 
-/* One round of both guests; what one receives comes first, so that its buffers are ready. */
-static inline uint32_t
-run_round(struct gen *gen, const struct command *c, bool sending)
-{
-	struct guest *a = &gen->guests[0], *b = &gen->guests[1];
-	uint32_t n = guest_reclaim(a) + guest_reclaim(b);
-
-	guest_receive(a, &c->traffic);
-	guest_receive(b, &c->traffic);
-	if (sending)
-		n += guest_send(a, &c->traffic);
-	if (sending && c->both_ways)
-		n += guest_send(b, &c->traffic);
-	return n;
-}
-
-/* Rounds until all that was sent is back from the switch, and nothing more arrives. */
-static bool
-drain(struct gen *gen, const struct command *c)
-{
-	const uint64_t stall = (uint64_t)(clock_hz * MEASURE_STALL_MS / 1000);
-	uint64_t last = clock_ticks();
-
-	for (;;) {
-		const struct guest *a = &gen->guests[0], *b = &gen->guests[1];
-		uint64_t now = clock_ticks();
-		bool is_empty = ring_n_free(a->tx) == a->tx->n_slots &&
-				ring_n_free(b->tx) == b->tx->n_slots;
-
-		if (run_round(gen, c, false) > 0)
-			last = now;
-		else if (is_empty && now - last > stall / 100)
-			return true;
-		else if (now - last > stall)
-			return is_empty;
-	}
-}
-
-static bool
-prepare(struct gen *gen, const struct command *c)
-{
-	for (uint32_t i = 0; i < 2; i++) {
-		int rc = guest_prepare(&gen->guests[i], &c->traffic);
-
-		if (rc < 0) {
-			printf("{\"error\": \"size=%u macs=%u: %s\"}\n", c->traffic.len,
-			       c->traffic.macs, strerror(-rc));
-			return false;
-		}
-	}
-	return true;
-}
-
 static void
-take_counts(const struct gen *gen, struct count *count)
+print_error(const char *error)
 {
-	for (uint32_t i = 0; i < 2; i++) {
-		count->received[i] = gen->guests[i].n_received - count->received[i];
-		count->sent[i] = gen->guests[i].n_sent - count->sent[i];
+	printf("{\"error\": \"%s\"}\n", error);
+}
+
+/* "name": [1, 2, 3] */
+static void
+print_list(const char *name, const uint64_t *values, uint32_t n)
+{
+	printf("\"%s\": [", name);
+	for (uint32_t i = 0; i < n; i++)
+		printf("%s%" PRIu64, i > 0 ? ", " : "", values[i]);
+	printf("]");
+}
+
+static uint64_t
+sum(const uint64_t *values, uint32_t n)
+{
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		total += values[i];
+	return total;
+}
+
+static bool
+prepare(struct group *group, const struct command *c)
+{
+	char error[128];
+
+	if (group_prepare(group, c, error, sizeof(error)))
+		return true;
+	print_error(error);
+	return false;
+}
+
+/* What came about since it was called with the same counts before. */
+static void
+take_counts(const struct group *group, struct window *w)
+{
+	uint64_t foreign = 0, reordered = 0;
+
+	for (uint32_t i = 0; i < group->n_guests; i++) {
+		const struct role *r = group->roles[i];
+
+		w->received[i] = r->n_received - w->received[i];
+		w->sent[i] = r->n_sent - w->sent[i];
+		foreign += r->n_foreign;
+		reordered += r->n_reordered;
 	}
+	w->foreign = foreign - w->foreign;
+	w->reordered = reordered - w->reordered;
 }
 
 /* Rounds for a time; idle: ticks of those in which nothing moved. Returns the time, in ticks. */
 static uint64_t
-run_for(struct gen *gen, const struct command *c, uint32_t ms, uint64_t *idle)
+run_for(struct group *group, const struct command *c, uint32_t ms, uint64_t *idle)
 {
 	const uint64_t start = clock_ticks();
 	const uint64_t until = start + (uint64_t)(clock_hz * ms / 1000);
+	struct pace pace = pace_start(c->mpps, start);
 	uint64_t now = start;
 
 	*idle = 0;
 	while (now < until) {
-		uint32_t n = run_round(gen, c, true);
+		uint32_t n_sent, due = pace_due(&pace, now, c->burst);
+		uint32_t n = group_round(group, c, due, &n_sent);
 		uint64_t then = now;
 
+		pace.n_gone += n_sent;
 		now = clock_ticks();
 		if (n == 0)
 			*idle += now - then;
@@ -106,107 +102,196 @@ run_for(struct gen *gen, const struct command *c, uint32_t ms, uint64_t *idle)
 	return now - start;
 }
 
-void
-measure_window(struct gen *gen, const struct command *c)
+/*
+ * Rounds without sending, until one of them moves nothing: what is on its way at the end of a
+ * window is not to be lost because the guests are busy with something else.
+ */
+static void
+run_out(struct group *group, const struct command *c)
 {
-	struct count count = {.probe_ns = {-1, -1}};
-	uint64_t idle, ticks, mine, its;
+	const uint64_t until = clock_ticks() + (uint64_t)(clock_hz * MEASURE_SETTLE_MS / 1000);
+	uint32_t n_sent;
+
+	while (group_round(group, c, 0, &n_sent) > 0 && clock_ticks() < until)
+		;
+}
+
+/* A window, with what surrounds it. False if the switch keeps what was sent. */
+static bool
+run_window(struct group *group, const struct command *c, struct window *w)
+{
+	bool is_paced = c->mpps > 0;
+	uint64_t idle, ticks, mine, its, lost = 0;
 	pid_t poller;
 
-	if (!prepare(gen, c))
-		return;
-	if (gen->probe != NULL)
-		count.probe_ns[0] = probe_measure(gen->probe);
-	run_for(gen, c, MEASURE_SETTLE_MS, &idle);
-	poller = steal_busiest(gen->switch_pid);
+	*w = (struct window){.probe_ns = {-1, -1}};
+	if (group->probe != NULL)
+		w->probe_ns[0] = probe_measure(group->probe);
+	run_for(group, c, MEASURE_SETTLE_MS, &idle);
+	if (is_paced) {
+		if (!group_drain(group, c))
+			return false;
+		lost = group_missing(group);
+	}
+	memset(&group->hist, 0, sizeof(group->hist));
+	poller = steal_busiest(group->switch_pid);
 	mine = steal_self_ns();
-	its = steal_thread_ns(gen->switch_pid, poller);
-	take_counts(gen, &count);
-	ticks = run_for(gen, c, c->ms, &idle);
-	take_counts(gen, &count);
+	its = steal_thread_ns(group->switch_pid, poller);
+	take_counts(group, w);
+	ticks = run_for(group, c, c->ms, &idle);
+	if (!is_paced)
+		take_counts(group, w);
 	mine = steal_self_ns() - mine;
-	its = steal_thread_ns(gen->switch_pid, poller) - its;
-	if (gen->probe != NULL)
-		count.probe_ns[1] = probe_measure(gen->probe);
-	if (!drain(gen, c)) {
-		printf("{\"error\": \"the switch does not give back what was sent\"}\n");
-		return;
+	its = steal_thread_ns(group->switch_pid, poller) - its;
+	run_out(group, c);
+	if (group->probe != NULL)
+		w->probe_ns[1] = probe_measure(group->probe);
+	if (!group_drain(group, c))
+		return false;
+	if (is_paced)
+		take_counts(group, w);
+	w->lost = group_missing(group) - lost;
+	w->seconds = clock_seconds(ticks);
+	w->idle_seconds = clock_seconds(idle);
+	w->stolen[0] = (double)mine / 1e9 / w->seconds;
+	w->stolen[1] = (double)its / 1e9 / w->seconds;
+	return true;
+}
+
+/* What windows and latencies have in common: the inside of an object. */
+static void
+print_window(const struct group *group, const struct window *w)
+{
+	const uint32_t n = group->n_counted;
+
+	printf("\"seconds\": %.6f, \"mpps\": %.4f, \"rate\": %.4f, ", w->seconds,
+	       (double)sum(w->received, n) / w->seconds / 1e6,
+	       (double)sum(w->sent, n) / w->seconds / 1e6);
+	print_list("received", w->received, group->n_guests);
+	printf(", ");
+	print_list("sent", w->sent, group->n_guests);
+	printf(", \"lost\": %" PRIu64 ", \"foreign\": %" PRIu64 ", \"reordered\": %" PRIu64
+	       ", \"generator_idle\": %.3f, \"stolen\": [%.3f, %.3f], "
+	       "\"probe_ns\": [%.1f, %.1f], \"bad_used\": %" PRIu64,
+	       w->lost, w->foreign, w->reordered, w->idle_seconds / w->seconds, w->stolen[0],
+	       w->stolen[1], w->probe_ns[0], w->probe_ns[1],
+	       group->kind->n_bad_used != NULL ? group->kind->n_bad_used(group) : 0);
+}
+
+/* False, with the answer, if it could not be done. */
+static bool
+measure(struct group *group, const struct command *c, struct window *w)
+{
+	if (!prepare(group, c))
+		return false;
+	if (!run_window(group, c, w)) {
+		print_error("the switch does not give back what was sent");
+		return false;
 	}
-	count.seconds = clock_seconds(ticks);
-	count.idle_seconds = clock_seconds(idle);
-	count.stolen[0] = (double)mine / 1e9 / count.seconds;
-	count.stolen[1] = (double)its / 1e9 / count.seconds;
-	printf("{\"seconds\": %.6f, \"mpps\": %.4f, \"received\": [%" PRIu64 ", %" PRIu64 "], "
-	       "\"sent\": [%" PRIu64 ", %" PRIu64
-	       "], \"generator_idle\": %.3f, \"stolen\": [%.3f, %.3f], "
-	       "\"probe_ns\": [%.1f, %.1f], \"bad_used\": %" PRIu64 "}\n",
-	       count.seconds, (double)(count.received[0] + count.received[1]) / count.seconds / 1e6,
-	       count.received[0], count.received[1], count.sent[0], count.sent[1],
-	       count.idle_seconds / count.seconds, count.stolen[0], count.stolen[1],
-	       count.probe_ns[0], count.probe_ns[1],
-	       gen->guests[0].rx->n_bad_used + gen->guests[0].tx->n_bad_used +
-		       gen->guests[1].rx->n_bad_used + gen->guests[1].tx->n_bad_used);
+	return true;
 }
 
 void
-measure_teach(struct gen *gen, const struct command *c)
+measure_window(struct group *group, struct command *c)
 {
-	struct guest *a = &gen->guests[0], *b = &gen->guests[1];
-	const uint64_t stall = (uint64_t)(clock_hz * MEASURE_STALL_MS / 1000);
-	struct count count = {0};
+	struct window w;
+
+	c->burst = c->mpps > 0 ? GROUP_BURST_PACED : GROUP_BURST_MAX;
+	if (!measure(group, c, &w))
+		return;
+	printf("{");
+	print_window(group, &w);
+	printf("}\n");
+}
+
+void
+measure_latency(struct group *group, struct command *c)
+{
+	const struct hist *h = &group->hist;
+	const double ns = 1e9 / clock_hz;
+	struct window w;
+
+	if (c->mpps == 0) {
+		print_error("latency: needs a rate=");
+		return;
+	}
+	c->burst = GROUP_BURST_TIMED;
+	c->is_stamped = true;
+	if (!measure(group, c, &w))
+		return;
+	printf("{\"p50_ns\": %.0f, \"p99_ns\": %.0f, \"p999_ns\": %.0f, \"max_ns\": %.0f, "
+	       "\"mean_ns\": %.1f, \"n\": %" PRIu64 ", ",
+	       (double)hist_quantile(h, 0.5) * ns, (double)hist_quantile(h, 0.99) * ns,
+	       (double)hist_quantile(h, 0.999) * ns, (double)h->max * ns,
+	       h->n > 0 ? (double)h->sum / (double)h->n * ns : 0, h->n);
+	print_window(group, &w);
+	printf("}\n");
+}
+
+/* Rounds until so many frames are sent, or nothing moves any more. */
+static void
+send_all(struct group *group, const struct command *c, uint64_t n_frames)
+{
+	const uint64_t stall = (uint64_t)(clock_hz * GROUP_STALL_MS / 1000);
 	uint64_t last = clock_ticks();
+	uint32_t n_sent;
 
-	if (!prepare(gen, c))
-		return;
-	take_counts(gen, &count);
-	for (uint32_t k = 0; k < c->traffic.macs;) {
-		bool has_room = a->n_sent - b->n_received < MEASURE_LIMIT &&
-				b->n_sent - a->n_received < MEASURE_LIMIT;
-
-		if (has_room && ring_n_free(a->tx) > 0 && ring_n_free(b->tx) > 0) {
-			guest_send_from(a, &c->traffic, k);
-			guest_send_from(b, &c->traffic, k);
-			k++;
-		}
-		if (run_round(gen, c, false) > 0)
-			last = clock_ticks();
-		else if (clock_ticks() - last > stall)
-			break;
-	}
-	drain(gen, c);
-	take_counts(gen, &count);
-	printf("{\"sent\": %" PRIu64 ", \"received\": %" PRIu64 "}\n",
-	       count.sent[0] + count.sent[1], count.received[0] + count.received[1]);
-}
-
-void
-measure_verify(struct gen *gen, const struct command *c)
-{
-	struct guest *a = &gen->guests[0], *b = &gen->guests[1];
-	const uint64_t stall = (uint64_t)(clock_hz * MEASURE_STALL_MS / 1000);
-	struct count count = {0};
-	uint64_t last = clock_ticks(), bad = a->n_bad + b->n_bad;
-	uint64_t foreign = a->n_foreign + b->n_foreign;
-	bool is_back;
-
-	if (!prepare(gen, c))
-		return;
-	take_counts(gen, &count);
-	while (a->n_sent - count.sent[0] + b->n_sent - count.sent[1] < c->frames) {
+	for (uint64_t sent = 0; sent < n_frames; sent += n_sent) {
 		uint64_t now = clock_ticks();
 
-		if (run_round(gen, c, true) > 0)
+		if (group_round(group, c, UINT32_MAX, &n_sent) > 0)
 			last = now;
 		else if (now - last > stall)
 			break;
 	}
-	is_back = drain(gen, c);
-	take_counts(gen, &count);
-	printf("{\"received\": [%" PRIu64 ", %" PRIu64 "], \"sent\": [%" PRIu64 ", %" PRIu64 "], "
-	       "\"bad\": %" PRIu64 ", \"foreign\": %" PRIu64 ", \"given_back\": %s, "
-	       "\"fault\": \"%s\"}\n",
-	       count.received[0], count.received[1], count.sent[0], count.sent[1],
-	       a->n_bad + b->n_bad - bad, a->n_foreign + b->n_foreign - foreign,
-	       is_back ? "true" : "false", a->fault[0] != 0 ? a->fault : b->fault);
-	a->fault[0] = b->fault[0] = 0;
+}
+
+void
+measure_teach(struct group *group, struct command *c)
+{
+	const uint64_t start = clock_ticks();
+	struct window w = {0};
+	uint64_t ticks;
+
+	c->pattern = COMMAND_TEACH;
+	c->burst = 1;
+	if (!prepare(group, c))
+		return;
+	take_counts(group, &w);
+	/* one of each guest is flooded: to nobody who is known later */
+	send_all(group, c, group->n_guests);
+	group_drain(group, c);
+	c->burst = GROUP_BURST_MAX;
+	send_all(group, c, (uint64_t)(c->macs - 1) * group->n_guests);
+	ticks = clock_ticks() - start;
+	group_drain(group, c);
+	take_counts(group, &w);
+	printf("{\"sent\": %" PRIu64 ", \"received\": %" PRIu64 ", \"seconds\": %.6f}\n",
+	       sum(w.sent, group->n_guests), sum(w.received, group->n_guests),
+	       clock_seconds(ticks));
+}
+
+void
+measure_verify(struct group *group, struct command *c)
+{
+	uint64_t n_bad = group->kind->n_bad != NULL ? group->kind->n_bad(group) : 0;
+	struct window w = {0};
+	bool is_back;
+
+	c->is_verified = true;
+	c->burst = GROUP_BURST_MAX;
+	if (!prepare(group, c))
+		return;
+	take_counts(group, &w);
+	send_all(group, c, c->frames);
+	is_back = group_drain(group, c);
+	take_counts(group, &w);
+	printf("{");
+	print_list("received", w.received, group->n_guests);
+	printf(", ");
+	print_list("sent", w.sent, group->n_guests);
+	printf(", \"bad\": %" PRIu64 ", \"foreign\": %" PRIu64
+	       ", \"given_back\": %s, \"fault\": \"%s\"}\n",
+	       group->kind->n_bad(group) - n_bad, w.foreign, is_back ? "true" : "false",
+	       group->kind->fault(group));
 }

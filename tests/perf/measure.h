@@ -1,51 +1,46 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * measure.h: what perf_gen does with its two guests; each function answers on stdout with one line
- * of JSON, {"error": SENTENCE} if it could not be done.
+ * measure.h: what a group of guests does at each command; each function answers on stdout with one
+ * line of JSON, {"error": SENTENCE} if it could not be done. Lists have a number for each guest.
  *
- * Threads: the one that has both guests.
+ * What answers say:
+ *	seconds                 that were measured
+ *	sent, received          frames (teach: of all guests together)
+ *	mpps                    million frames received a second, by all guests that count
+ *	rate                    the same of frames sent
+ *	lost                    frames that did not arrive; of a broadcast, each copy counts
+ *	foreign                 frames that were not for the guest that received them
+ *	reordered               that came after one that was sent later (mesh, flood)
+ *	generator_idle          part of the time in which guests had nothing to do
+ *	stolen                  part of the time that guests and switch had no CPU
+ *	probe_ns                distance of their CPUs before and after, -1: not known
+ *	bad_used                buffers that came back though the switch had them not
+ *	p50_ns .. max_ns, mean_ns, n    times of n frames on their way from guest to guest
+ *	bad, fault, given_back  verify: frames that are not as they were sent, and how the first
+ *				differs; is all that was sent given back?
+ *
+ * With a rate, windows begin when all is quiet, and frames count wherever in the window they were
+ * sent: what is not received is lost. Without, rings are full when a window begins; what was
+ * received then counts, and what was lost in the few milliseconds before is in "lost", too.
+ * Of hostile guests and their peers, only sent and received are said.
+ *
+ * Threads: the one that has the group.
  */
 #ifndef PERF_MEASURE_H
 #define PERF_MEASURE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
-#include "probe.h"
-#include "traffic.h"
-
-enum {
-	MEASURE_LIMIT = 512, /* frames in flight that no ring of 1024 runs full of */
-};
-
-struct gen {
-	struct guest guests[2];
-	struct guest_conf confs[2];
-	struct probe *probe;
-	int cpu, switch_cpu; /* -1: wherever */
-	pid_t switch_pid;    /* 0: not known */
-};
-
-/* One command line. */
-struct command {
-	char verb[16];
-	struct traffic traffic;
-	bool both_ways;
-	uint32_t ms;
-	uint64_t frames;
-};
+#include "group.h"
 
 /* Every station sends a frame, so that the switch knows where it is. */
-void measure_teach(struct gen *gen, const struct command *c);
+void measure_teach(struct group *group, struct command *c);
 
-/* Sends as fast as it goes for c->ms milliseconds and counts what arrives. */
-void measure_window(struct gen *gen, const struct command *c);
+/* Sends for c->ms milliseconds, as fast as it goes or at c->mpps, and counts what arrives. */
+void measure_window(struct group *group, struct command *c);
 
-/*
- * Accounts for each of c->frames frames: received once, in order, as it was sent; or lost.
- * c->traffic is verified and has a limit.
- */
-void measure_verify(struct gen *gen, const struct command *c);
+/* The same, and measures how long frames take. */
+void measure_latency(struct group *group, struct command *c);
+
+/* Accounts for each of c->frames frames: received once, in order, as it was sent; or lost. */
+void measure_verify(struct group *group, struct command *c);
 
 #endif

@@ -1,131 +1,161 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From windows to figures: medians, spreads, and ratios round by round."""
+"""From turns to figures: medians, spreads, and ratios round by round; as Markdown and CSV."""
+import csv
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from case import COLUMNS, Case
+
+GENERATOR_IDLE_MIN = 0.05  # below, the generator is the limit and not the device
+CSV_HEAD = ['device', *(f.name for f in fields(Case)), 'metric', 'unit', 'median', 'q1', 'q3', 'n',
+            'clean']
 
 
-@dataclass
-class Case:
-    """What is measured: everything but the device."""
-    ring: str
-    layout: str
-    size: int
-    both: bool = False
-    macs: int = 1
-
-    @property
-    def key(self):
-        return (self.ring, self.layout, self.both, self.macs, self.size)
-
-    def title(self):
-        """Of a table: all but the size."""
-        words = [f'{self.ring} ring', {'single': 'one descriptor', 'two': 'two descriptors',
-                                       'indirect': 'indirect'}[self.layout]]
-        words += ['both ways' if self.both else 'one way']
-        words += [f'{self.macs} stations a side'] if self.macs > 1 else []
-        return ', '.join(words)
-
-
-@dataclass
-class Turn:
-    """One device's windows of one case in one round."""
-    case: Case
-    round: int
-    dut: str
-    windows: list
-    cycles: float = None  # per frame, as the device says
-
-    def usable(self, only_clean):
-        return [w for w in self.windows if w['clean'] or not only_clean]
-
-    def mpps(self, only_clean):
-        """Median of its windows, or None."""
-        values = [w['mpps'] for w in self.usable(only_clean)]
-        return statistics.median(values) if values else None
+def figure(value):
+    """Three digits that count."""
+    for limit, digits in ((100, 0), (10, 1), (1, 2)):
+        if abs(value) >= limit:
+            return f'{value:.{digits}f}'
+    return f'{value:.3f}'
 
 
 @dataclass
 class Spread:
-    """Median, quartiles and number of some values."""
+    """Median, quartiles and number of some values; is_least: they are lower bounds."""
     values: list
+    is_least: bool = False
+
+    @property
+    def median(self):
+        return statistics.median(self.values)
+
+    @property
+    def quartiles(self):
+        if len(self.values) >= 4:
+            quarters = statistics.quantiles(self.values, n=4, method='inclusive')
+            return quarters[0], quarters[2]
+        return min(self.values), max(self.values)
+
+    def __bool__(self):
+        return bool(self.values)
 
     def __str__(self):
         if not self.values:
             return '-'
-        low, high = min(self.values), max(self.values)
-        if len(self.values) >= 4:
-            quarters = statistics.quantiles(self.values, n=4, method='inclusive')
-            low, high = quarters[0], quarters[2]
-        return f'{statistics.median(self.values):.2f} [{low:.2f}-{high:.2f}] n={len(self.values)}'
+        low, high = (figure(v) for v in self.quartiles)
+        return f'{"≥ " if self.is_least else ""}{figure(self.median)} [{low}-{high}] ' \
+               f'n={len(self.values)}'
+
+
+class Table:
+    """The cases of one suite that differ in one field only, its columns."""
+
+    def __init__(self, suite, title, cases, turns):
+        self.suite = suite
+        self.title = title
+        self.cases = cases
+        self.turns = {(t.case, t.dut, t.round): t for t in turns if t.case in cases}
+        self.duts = list(dict.fromkeys(dut for _, dut, _ in self.turns))
+        self.is_clean = any(t.clean for t in self.turns.values())
+
+    def of(self, case, dut):
+        """Its turns, in the order of their rounds."""
+        return [t for (c, d, _), t in self.turns.items() if c == case and d == dut]
+
+    def spread(self, case, dut, key):
+        values = [t.value(key, self.is_clean) for t in self.of(case, dut)]
+        idle = [t.value('idle', self.is_clean) for t in self.of(case, dut)]
+        idle = [v for v in idle if v is not None]
+        is_least = key in ('mpps', 'gbits') and bool(idle) and \
+            statistics.median(idle) < GENERATOR_IDLE_MIN
+        return Spread([v for v in values if v is not None], is_least)
+
+    def ratio(self, over, under):
+        """Of the main metric; over, under: (case, dut). Within each round."""
+        key, values = self.suite.metrics[0].key, []
+        for turn in self.of(*over):
+            other = self.turns.get((*under, turn.round))
+            a = turn.value(key, self.is_clean)
+            b = other.value(key, self.is_clean) if other else None
+            if a is not None and b:
+                values.append(a / b)
+        return Spread(values)
+
+    def base_case(self):
+        """The case that others are compared with, if the suite has one."""
+        found = [c for c in self.cases if getattr(c, self.suite.column) == self.suite.base]
+        return found[0] if found and self.suite.base is not None else None
+
+    def rows(self):
+        """(name, unit, what it is for CSV, device, [Spread for each case])."""
+        for metric in self.suite.metrics:
+            for dut in self.duts:
+                yield (f'{dut}, {metric.label}', metric.unit, metric.key, dut,
+                       [self.spread(c, dut, metric.key) for c in self.cases])
+        base = self.base_case()
+        if base is not None:
+            to = COLUMNS[self.suite.column](self.suite.base)
+            for dut in self.duts:
+                yield (f'{dut}, part of {to}', '', f'part of {to}', dut,
+                       [self.ratio((c, dut), (base, dut)) if c is not base else Spread([])
+                        for c in self.cases])
+        for dut in self.duts[1:]:
+            yield (f'**{self.duts[0]} : {dut}**', '', f'{self.duts[0]} : {dut}', self.duts[0],
+                   [self.ratio((c, self.duts[0]), (c, dut)) for c in self.cases])
+
+    def markdown(self):
+        title = self.title
+        if not self.is_clean:
+            title += '; NOT ONE CLEAN WINDOW: figures of all of them, which say little'
+        names = [COLUMNS[self.suite.column](getattr(c, self.suite.column)) for c in self.cases]
+        lines = [f'**{title}**', '', '| | ' + ' | '.join(names) + ' |',
+                 '|---' * (len(names) + 1) + '|']
+        for name, _, _, _, cells in self.rows():
+            if any(cells):
+                lines.append(f'| {name} | ' + ' | '.join(str(c) for c in cells) + ' |')
+        return lines + ['']
+
+    def csv(self):
+        for _, unit, key, dut, cells in self.rows():
+            for case, spread in zip(self.cases, cells):
+                if spread:
+                    yield [dut, *(getattr(case, f.name) for f in fields(Case)), key, unit,
+                           *(f'{v:.6g}' for v in (spread.median, *spread.quartiles)),
+                           len(spread.values), int(self.is_clean)]
 
 
 class Report:
-    def __init__(self):
-        self.turns = []
+    """suites: name to Suite."""
 
-    def add(self, turn):
-        self.turns.append(turn)
-
-    def windows(self):
-        return [w for turn in self.turns for w in turn.windows]
-
-    def duts(self):
-        return list(dict.fromkeys(turn.dut for turn in self.turns))
-
-    def rates(self, key, dut, only_clean):
-        found = (t.mpps(only_clean) for t in self.turns if t.case.key == key and t.dut == dut)
-        return Spread([v for v in found if v is not None])
-
-    def idle(self, key, dut, only_clean):
-        """How much of the time the generator had nothing to do: near 0, it is the limit."""
-        return Spread([w['generator_idle'] for t in self.turns
-                       if t.case.key == key and t.dut == dut for w in t.usable(only_clean)])
-
-    def cycles(self, key, dut):
-        return Spread([t.cycles for t in self.turns
-                       if t.case.key == key and t.dut == dut and t.cycles is not None])
-
-    def ratios(self, key, dut, against, only_clean):
-        """Of the two in the same round."""
-        rounds = {}
-        for t in self.turns:
-            if t.case.key == key:
-                rounds.setdefault(t.round, {})[t.dut] = t.mpps(only_clean)
-        return Spread([r[dut] / r[against] for r in rounds.values()
-                       if r.get(dut) is not None and r.get(against)])
-
-    def tables(self):
-        """Markdown, one table for each ring and layout; sizes are the columns."""
+    def __init__(self, suites, turns):
         groups = {}
-        for t in self.turns:
-            groups.setdefault(t.case.title(), {})[t.case.size] = t.case.key
+        for turn in turns:
+            title = turn.case.title(suites[turn.case.suite].column)
+            groups.setdefault((turn.case.suite, title), []).append(turn)
+        self.suites = suites
+        self.tables = []
+        for (name, title), members in groups.items():
+            column = suites[name].column
+            order = {c: i for i, c in enumerate(dict.fromkeys(t.case for t in members))}
+            cases = sorted(order, key=lambda c: getattr(c, column)
+                           if isinstance(getattr(c, column), int) else order[c])
+            self.tables.append(Table(suites[name], title, cases, members))
+
+    def of_suite(self, name):
+        return [t for t in self.tables if t.cases[0].suite == name]
+
+    def markdown(self):
         lines = []
-        for title, sizes in groups.items():
-            columns = sorted(sizes)
-            keys = [sizes[s] for s in columns]
-            is_clean = any(t.usable(True) for t in self.turns if t.case.key in keys)
-            if not is_clean:
-                title += '; NOT ONE CLEAN WINDOW: figures of all of them, which say little'
-            lines += [f'**{title}**', '', '| | ' + ' | '.join(f'{s} B' for s in columns) + ' |',
-                      '|---' * (len(columns) + 1) + '|']
-            lines += self.rows(keys, is_clean) + ['']
+        for name, suite in self.suites.items():
+            tables = self.of_suite(name)
+            if tables:
+                lines += [f'### {name}', '', f'{suite.about[0].upper()}{suite.about[1:]}.', '']
+                lines += [line for table in tables for line in table.markdown()]
         return lines
 
-    def rows(self, keys, only_clean):
-        def row(name, cells):
-            cells = [str(c) for c in cells]
-            return ['| ' + ' | '.join([name] + cells) + ' |'] if set(cells) != {'-'} else []
-
-        duts = [d for d in self.duts()
-                if any(t.dut == d and t.case.key in keys for t in self.turns)]
-        lines = []
-        for dut in duts:
-            lines += row(f'{dut}, Mpps', [self.rates(k, dut, only_clean) for k in keys])
-        for dut in duts:
-            lines += row(f'{dut}, its own cycles a frame', [self.cycles(k, dut) for k in keys])
-        for dut in duts:
-            lines += row(f'{dut}, generator idle', [self.idle(k, dut, only_clean) for k in keys])
-        for dut in duts[1:]:
-            lines += row(f'**{duts[0]} : {dut}**',
-                         [self.ratios(k, duts[0], dut, only_clean) for k in keys])
-        return lines
+    def write_csv(self, path):
+        with open(path, 'w', encoding='utf-8', newline='') as out:
+            rows = csv.writer(out)
+            rows.writerow(CSV_HEAD)
+            for table in self.tables:
+                rows.writerows(table.csv())

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The machine that is measured on: whether it will do, its hugepages, and what it is."""
+import contextlib
+import os
+import pathlib
+import platform
+import statistics
+
+PAGES = pathlib.Path('/sys/kernel/mm/hugepages/hugepages-2048kB')
+PAGE_MB = 2
+RESERVE_PART = 0.6  # of what is available may become hugepages
+
+
+def unfit(cpus):
+    """A sentence that says why nothing can be measured here with these CPUs, or None."""
+    if os.geteuid() != 0:
+        return 'needs root, for hugepages and priorities: sudo tests/perf/run'
+    allowed = os.sched_getaffinity(0)
+    for cpu in cpus:
+        if cpu not in allowed:
+            return f'CPU {cpu} is not there or not allowed, only {sorted(allowed)}: ' \
+                   'guests and switch need one each, see --cpu and --generator-cpu'
+    if len(set(cpus)) < len(cpus):
+        return 'guests and switch need a CPU each: --cpu and --generator-cpu are the same'
+    return None
+
+
+def read_pages(name):
+    return int((PAGES / name).read_text(encoding='ascii'))
+
+
+def available_mb():
+    for line in pathlib.Path('/proc/meminfo').read_text(encoding='ascii').splitlines():
+        if line.startswith('MemAvailable'):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
+class NoHugepages(Exception):
+    """There are too few, and more can't be had: one sentence."""
+
+
+@contextlib.contextmanager
+def hugepages(needed_mb):
+    """Reserves what is missing, and gives it back."""
+    added = 0
+    if not PAGES.exists():
+        raise NoHugepages('this kernel has no hugepages of 2 MB')
+    free_mb = read_pages('free_hugepages') * PAGE_MB
+    if free_mb < needed_mb:
+        missing_mb = needed_mb - free_mb
+        if missing_mb > available_mb() * RESERVE_PART:
+            raise NoHugepages(f'{free_mb} MB of hugepages are free, {needed_mb} are needed, and '
+                              f'the memory is too small for that: {available_mb()} MB are left')
+        before = read_pages('nr_hugepages')
+        try:
+            (PAGES / 'nr_hugepages').write_text(str(before + missing_mb // PAGE_MB + 1))
+        except OSError as e:
+            raise NoHugepages(f'{free_mb} MB of hugepages are free, {needed_mb} are needed: '
+                              f'they can\'t be reserved here: {e.strerror}') from e
+        added = read_pages('nr_hugepages') - before
+        print(f'hugepages: {free_mb} MB were free, {added * PAGE_MB} MB more are reserved for '
+              'this run', flush=True)
+    try:
+        if read_pages('free_hugepages') * PAGE_MB < needed_mb:
+            raise NoHugepages(f'{read_pages("free_hugepages") * PAGE_MB} MB of hugepages are '
+                              f'free, {needed_mb} are needed: memory is too scattered, reserve '
+                              'them when the machine starts (hugepages= of the kernel)')
+        yield
+    finally:
+        if added:
+            (PAGES / 'nr_hugepages').write_text(str(max(0, read_pages('nr_hugepages') - added)))
+
+
+def describe():
+    cpu = next((line.split(':', 1)[1].strip() for line in
+                pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
+                if line.startswith('model name')), platform.machine())
+    release = ''
+    with contextlib.suppress(OSError):
+        release = ', ' + platform.freedesktop_os_release()['PRETTY_NAME']
+    return f'{os.cpu_count()} CPUs {cpu}, Linux {platform.release()}{release}'
+
+
+def describe_windows(answers, probe_ns, stolen_part):
+    """What became of all windows."""
+    windows = [a for a in answers if 'probe_ns' in a]
+    probes = sorted(ns for w in windows for ns in w['probe_ns'] if ns >= 0)
+    lines = []
+    if probes:
+        lines.append(f'a cache line between the two CPUs: median {statistics.median(probes):.0f} '
+                     f'ns, {probes[0]:.0f} to {probes[-1]:.0f}; clean up to {probe_ns:.0f}')
+    lines.append(f'{sum(w["clean"] for w in windows)} of {len(windows)} windows are clean; '
+                 f'{sum(max(w["stolen"]) > stolen_part for w in windows)} lost CPU time to others')
+    return lines

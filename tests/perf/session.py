@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""All devices side by side, each with its guests, and whose turn it is.
+
+Only the device whose turn it is runs; the others are stopped meanwhile (SIGSTOP). The order rotates
+from round to round, so that a ratio of two of them compares what happened within a second or two.
+"""
+import contextlib
+import sys
+import time
+
+from dut import DutError
+from generator import (Generator, GeneratorError, NotOffered, PmdGenerator,
+                       TapGenerator)
+from measure import Asker, Turn
+
+GUEST_MB = 8  # of hugepages for a guest with short frames
+RING_SIZE = 1024
+SETTLE_S = 10
+FAULTS_MAX = 3  # turns of a device that may fail before it is left out
+
+
+def raw_guests(build, dut, cpu, **options):
+    return Generator(build / 'tests/perf/perf_gen', dut, cpu, **options)
+
+
+GUESTS = {'raw': raw_guests, 'pmd': PmdGenerator, 'tap': TapGenerator}
+
+
+def connect(place, dut, ring, cpu, guests='raw'):
+    """Guests for a device that runs; if it is not vhost-user, those that it needs."""
+    with dut.inside():
+        generator = GUESTS[dut.guests or guests](
+            place.build, dut, cpu, packed=ring != 'split', in_order=ring == 'in-order',
+            hugepages=place.hugepages, frame_max=dut.wiring.frame_max)
+    try:
+        settle(generator)
+    except GeneratorError:
+        generator.stop()
+        raise
+    return generator
+
+
+def settle(generator):
+    """Returns when frames pass: some devices take new guests into account a while later."""
+    until = time.monotonic() + SETTLE_S
+    while True:
+        taught = generator.ask('teach', size=64)
+        if taught['received'] >= taught['sent']:
+            return
+        if time.monotonic() > until:
+            raise GeneratorError(f'{generator.name}: of {taught["sent"]} first frames '
+                                 f'{taught["received"]} arrived, even after {SETTLE_S} s')
+
+
+def memory_mb(kind, wiring):
+    """Of hugepages, for a device with that wiring, and for its guests."""
+    guests = wiring.ports * (GUEST_MB + RING_SIZE * wiring.frame_max // 1000000)
+    return kind.memory_mb(wiring) + guests
+
+
+def memory_of_all_mb(kinds, cases):
+    """The same for the wiring whose devices take the most together."""
+    pairs = {(kind, c.wiring) for c in cases for kind in kinds if kind.unfit(c) is None}
+    return max((sum(memory_mb(kind, w) for kind, w in pairs if w == wiring)
+                for wiring in {w for _, w in pairs}), default=0)
+
+
+class Session:
+    """suites: name to Suite. left_out collects what could not be measured, and why."""
+
+    def __init__(self, place, generator_cpu, suites, limits, counters, keep, guests='raw'):
+        self.place = place
+        self.generator_cpu = generator_cpu
+        self.suites = suites
+        self.limits = limits
+        self.counters = counters
+        self.keep = keep
+        self.guests = guests
+        self.turns = []
+        self.left_out = []
+        self.is_ours_well = True
+
+    def leave_out(self, kind, what, reason):
+        if kind.is_ours and not isinstance(reason, (str, NotOffered)):
+            self.is_ours_well = False
+        line = f'{what}: {reason}'
+        if line not in self.left_out:
+            self.left_out.append(line)
+            print(f'left out: {line}', flush=True)
+
+    def run(self, kinds, cases):
+        """Each wiring once, and in it each kind of ring once."""
+        for wiring in dict.fromkeys(c.wiring for c in cases):
+            self.run_wiring(kinds, wiring, [c for c in cases if c.wiring == wiring])
+
+    def fitting(self, kinds, cases):
+        """Kind to the cases that it can do."""
+        plan = {}
+        for kind in kinds:
+            for case in cases:
+                reason = kind.unfit(case)
+                if reason is None:
+                    plan.setdefault(kind, []).append(case)
+                else:
+                    self.leave_out(kind, f'{case.suite}, {kind.name}', reason)
+        return plan
+
+    def run_wiring(self, kinds, wiring, cases):
+        plan = self.fitting(kinds, cases)
+        with contextlib.ExitStack() as stack:
+            duts = {}
+            for kind in plan:
+                dut = kind(self.place, wiring)
+                stack.callback(dut.stop)
+                try:
+                    dut.start()
+                    dut.pause()
+                    duts[dut] = plan[kind]
+                except DutError as e:
+                    self.leave_out(kind, f'{wiring.ports} ports', e)
+            for ring in dict.fromkeys(c.ring for c in cases):
+                chosen = {dut: [c for c in its if c.ring == ring] for dut, its in duts.items()}
+                self.run_ring(ring, {dut: its for dut, its in chosen.items() if its})
+
+    def run_ring(self, ring, duts):
+        pairs = {}
+        try:
+            for dut in duts:
+                dut.resume()
+                try:
+                    pairs[dut] = connect(self.place, dut, ring, self.generator_cpu, self.guests)
+                except GeneratorError as e:
+                    self.leave_out(dut, f'{ring} ring', e)
+                dut.pause()
+            cases = list(dict.fromkeys(c for dut in pairs for c in duts[dut]))
+            self.run_rounds(cases, duts, pairs)
+        finally:
+            for dut, generator in pairs.items():
+                dut.resume()
+                generator.stop()
+                dut.pause()
+
+    def run_rounds(self, cases, duts, pairs):
+        """All rounds of the cases, which have the wiring and the ring in common."""
+        rounds = max((self.suites[c.suite].rounds for c in cases), default=0)
+        faults = dict.fromkeys(duts, 0)
+        for number in range(rounds):
+            for case in [c for c in cases if number < self.suites[c.suite].rounds]:
+                order = [dut for dut in pairs if case in duts[dut]]
+                shift = number % len(order) if order else 0
+                for dut in order[shift:] + order[:shift]:
+                    try:
+                        self.turns.append(self.take_turn(dut, pairs[dut], case, number))
+                    except (DutError, GeneratorError) as e:
+                        faults[dut] += 1
+                        self.leave_out(dut, f'{case.suite}, {case.ring} ring, a turn', e)
+                        self.connect_anew(dut, pairs, case.ring, faults[dut] < FAULTS_MAX)
+            print(f'{cases[0].ports} ports, frames up to {cases[0].frame_max} B, {cases[0].ring} '
+                  f'ring: round {number + 1} of {rounds}', file=sys.stderr, flush=True)
+
+    def connect_anew(self, dut, pairs, ring, may_go_on):
+        """After a turn that failed: nobody knows what it and its guests still have of each other's.
+        """
+        pairs.pop(dut).stop()
+        if not may_go_on or not dut.is_alive():
+            self.leave_out(dut, f'{ring} ring, {dut.name}', 'no more turns')
+            return
+        dut.resume()
+        try:
+            pairs[dut] = connect(self.place, dut, ring, self.generator_cpu, self.guests)
+        except GeneratorError as e:
+            self.leave_out(dut, f'{ring} ring', e)
+        dut.pause()
+
+    def take_turn(self, dut, generator, case, number):
+        def keep(verb, answer):
+            self.keep({'dut': dut.name, 'round': number, 'verb': verb, **vars(case), **answer})
+
+        turn = Turn(case, number, dut.name)
+        asker = Asker(generator, case, self.limits, keep)
+        dut.resume()
+        try:
+            asker.teach()
+            self.suites[case.suite].take(turn, asker, dut, self.counters)
+        finally:
+            dut.pause()
+        return turn

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""No figures: do frames of every ring and layout arrive, in order and as they were sent, and does
+each suite get an answer from each device? Nothing here depends on how fast the machine is.
+"""
+import sys
+from dataclasses import replace
+
+from case import LAYOUTS, RINGS
+from counters import Counters
+from devices import DUTS
+from dut import DutError, Wiring
+from generator import GeneratorError, NotOffered
+from measure import Asker, Limits, Turn
+from session import connect, memory_mb
+from suites import SUITES
+
+SIZES = (60, 64, 512, 1514)
+FRAMES = 10000
+STATIONS = 100
+MEMORY_MB = 1400  # of hugepages, at most, for a device and its guests
+LARGE_FRAMES = 2000
+LARGE_LIMIT = 100  # of 9000 bytes: no receive ring overflows
+LIMITS = Limits(probe_ns=1e9, window_ms=30, windows=1, latency_ms=30, trial_ms=20)
+SMALL = {'macs': [1, 1000], 'ports': [2, 4], 'size': [64, 1518], 'load': [50]}
+SMOKE_DUTS = ('direct', 'library', 'testpmd', 'ovs', 'bridge')
+UNALTERED = ('direct', 'library', 'testpmd', 'ovs')  # they hand frames on as they came
+
+
+class Tally:
+    """Counts of checks, and one line for each."""
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def check(self, name, fault):
+        """fault: what is wrong, or an empty string."""
+        if fault:
+            self.failed += 1
+            print(f'FAIL {name}: {fault}', flush=True)
+        else:
+            self.passed += 1
+            print(f'ok   {name}', flush=True)
+
+    def skip(self, name, reason):
+        self.skipped += 1
+        print(f'skip {name}: {reason}', flush=True)
+
+    def sum(self):
+        return f'{self.passed} passed, {self.failed} failed, {self.skipped} skipped'
+
+
+def fault_of(answer, n_frames):
+    """What verify's answer says against the device, or an empty string."""
+    if answer['bad']:
+        return f'{answer["bad"]} frames are not as they were sent: {answer["fault"]}'
+    swapped = [n for i in range(0, len(answer['sent']), 2) for n in answer['sent'][i:i + 2][::-1]]
+    if answer['received'] != swapped:
+        return f'the guests sent {answer["sent"]} frames and received {answer["received"]}'
+    if sum(answer['sent']) < n_frames:
+        return f'only {sum(answer["sent"])} of {n_frames} frames could be sent'
+    if not answer['given_back']:
+        return 'it does not give back what was sent'
+    return ''
+
+
+def verify(generator, tally, name, frames=FRAMES, limit=0, **keys):
+    generator.ask('teach', **keys)
+    answer = generator.ask('verify', both=True, frames=frames, limit=limit, **keys)
+    tally.check(name, fault_of(answer, frames))
+
+
+class Smoke:
+    def __init__(self, place, generator_cpu, chosen, tally):
+        self.place = place
+        self.generator_cpu = generator_cpu
+        self.chosen = chosen  # names of suites
+        self.tally = tally
+        self.counters = Counters()
+
+    def run(self, kind):
+        """One device, alone: frames first, then each suite for a moment."""
+        self.with_dut(kind, Wiring(), self.verify_all, True)
+        self.with_dut(kind, Wiring(frame_max=9000), self.verify_large, False)
+        cases = [c for name in self.chosen for c in self.cases_of(name)]
+        for wiring in dict.fromkeys(c.wiring for c in cases):
+            fitting = [c for c in cases if c.wiring == wiring and kind.unfit(c) is None]
+            if fitting:
+                self.with_dut(kind, wiring, lambda dut, its=fitting: self.take_all(dut, its),
+                              False)
+
+    @staticmethod
+    def cases_of(name):
+        """Some of each suite: plain rings, few stations and ports."""
+        few = dict(SMALL, size=[9000]) if name == 'large' else SMALL
+        cases = SUITES[name].cases(name, few)
+        return [replace(c, stations=0) for c in cases
+                if c.ring != 'in-order' and c.layout == 'single']
+
+    def with_dut(self, kind, wiring, do, is_counted):
+        name = f'{kind.name} {wiring.ports} ports, frames up to {wiring.frame_max} B'
+        if memory_mb(kind, wiring) > MEMORY_MB:
+            self.tally.skip(name, f'needs {memory_mb(kind, wiring)} MB of memory')
+            return
+        dut = kind(self.place, wiring)
+        try:
+            dut.start()
+            do(dut)
+            self.tally.check(f'{name}: lives', '' if dut.is_alive() else dut.tail())
+        except (DutError, GeneratorError) as e:
+            self.tally.check(name, str(e))
+        finally:
+            code = dut.stop()
+        if is_counted:
+            self.tally.check(f'{name}: ends on SIGTERM',
+                             '' if code in dut.end_codes else f'code {code}, None: was killed')
+
+    def each_ring(self, dut, rings, do):
+        for ring in rings:
+            try:
+                generator = connect(self.place, dut, ring, self.generator_cpu)
+            except NotOffered as e:
+                self.tally.skip(f'{dut.name} {ring}', str(e))
+                continue
+            try:
+                do(generator, ring)
+            finally:
+                generator.stop()
+
+    def verify_all(self, dut):
+        def do(generator, ring):
+            for layout in LAYOUTS:
+                for size in SIZES:
+                    verify(generator, self.tally, f'{dut.name} {ring} {layout} {size} B',
+                           size=size, layout=layout, macs=STATIONS)
+
+        if dut.name in UNALTERED:
+            self.each_ring(dut, RINGS, do)
+
+    def verify_large(self, dut):
+        def do(generator, ring):
+            for layout in LAYOUTS:
+                verify(generator, self.tally, f'{dut.name} {ring} {layout} 9000 B',
+                       LARGE_FRAMES, LARGE_LIMIT, size=9000, layout=layout)
+
+        if dut.name in UNALTERED:
+            self.each_ring(dut, ('split', 'packed'), do)
+
+    def take_all(self, dut, cases):
+        def do(generator, ring):
+            for case in [c for c in cases if c.ring == ring]:
+                suite = SUITES[case.suite]
+                asker = Asker(generator, case, LIMITS, lambda verb, answer: None)
+                turn = Turn(case, 0, dut.name)
+                asker.teach()
+                suite.take(turn, asker, dut, self.counters)
+                value = turn.every.get(suite.metrics[0].key, 0)
+                where = getattr(case, suite.column)
+                self.tally.check(f'{dut.name} {case.suite} {ring} {suite.column} {where}',
+                                 '' if value > 0 else f'no frames: {turn.every}')
+
+        self.each_ring(dut, dict.fromkeys(c.ring for c in cases), do)
+
+
+def smoke(place, generator_cpu, names, chosen):
+    """Of the devices with these names. Returns the exit code."""
+    tally = Tally()
+    for name in names:
+        reason = DUTS[name].missing(place)
+        if reason is None:
+            Smoke(place, generator_cpu, chosen, tally).run(DUTS[name])
+        elif DUTS[name].is_ours:
+            tally.check(name, reason)
+        else:
+            tally.skip(name, reason)
+    print(tally.sum())
+    sys.stdout.flush()
+    return 1 if tally.failed or not tally.passed else 0
