@@ -71,12 +71,15 @@ class Asker:
 def medians(windows, values_of):
     """Of each value of these windows."""
     found = [values_of(w) for w in windows]
-    return {key: statistics.median(v[key] for v in found) for key in found[0]} if found else {}
+    return {key: statistics.median(v[key] for v in found if key in v)
+            for key in dict.fromkeys(key for v in found for key in v)}
 
 
 def rate_values(case):
     def values(window):
         found = {'mpps': window['mpps'], 'idle': window['generator_idle']}
+        if 'cycles' in window:
+            found['cycles'] = window['cycles']
         if case.size != 'imix':
             found['gbits'] = window['mpps'] * case.size * 8 / 1000
         return found
@@ -93,14 +96,17 @@ def cycles_since(before, after):
 def full_rate(turn, asker, dut, counters):
     """As many frames as it takes."""
     values_of = rate_values(turn.case)
-    before = dut.cycles()
-    windows = [asker.window() for _ in range(asker.limits.windows)]
-    more = cycles_since(before, dut.cycles())
-    more |= counters.per_frame(dut.process.pid, lambda ms: asker.ask('window', ms=ms))
-    turn.every |= medians(windows, values_of) | more
-    clean = [w for w in windows if w['clean']]
-    if clean:
-        turn.clean |= medians(clean, values_of) | more
+    windows = []
+    for _ in range(asker.limits.windows):
+        before = dut.cycles()
+        windows.append(asker.window())
+        windows[-1] |= cycles_since(before, dut.cycles())
+    turn.every |= medians(windows, values_of)
+    turn.clean |= medians([w for w in windows if w['clean']], values_of)
+    counted, more = counters.window(dut, lambda ms: asker.ask('window', ms=ms))
+    turn.every |= more
+    if counted is not None and counted['clean'] and turn.clean:
+        turn.clean |= more
 
 
 def latency(turn, asker, dut, counters):
