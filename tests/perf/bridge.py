@@ -10,9 +10,8 @@ import os
 import platform
 import shutil
 import signal
-import subprocess
 
-from dut import Dut, DutError
+from dut import Dut, DutError, run_tool
 
 CLONE_NEWNET = 0x40000000
 
@@ -54,15 +53,19 @@ class Bridge(Dut):
         return ['unshare', '--net', 'sleep', 'infinity']
 
     def ip(self, *words):
-        done = subprocess.run(['nsenter', f'--net=/proc/{self.process.pid}/ns/net', 'ip', *words],
-                              capture_output=True, text=True, timeout=20, check=False)
+        done = run_tool(self.name, ['nsenter', f'--net=/proc/{self.process.pid}/ns/net', 'ip',
+                                    *words], timeout_s=20)
         if done.returncode != 0:
             raise DutError(f'bridge: ip {" ".join(words)}: {done.stderr.strip()}')
 
     def wait_ready(self):
+        def has_its_own():
+            with contextlib.suppress(OSError):
+                return os.stat(f'/proc/{self.process.pid}/ns/net').st_ino != ours
+            return False
+
         ours = os.stat('/proc/self/ns/net').st_ino
-        self.wait_for(lambda: os.stat(f'/proc/{self.process.pid}/ns/net').st_ino != ours,
-                      'network namespace')
+        self.wait_for(has_its_own, 'network namespace')
         self.ip('link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', '0')
         for tap in self.sockets:
             self.ip('tuntap', 'add', 'dev', tap, 'mode', 'tap')
@@ -79,8 +82,12 @@ class Bridge(Dut):
                 raise DutError(f'bridge: no way into its network namespace: '
                                f'{os.strerror(ctypes.get_errno())}')
 
-        with open('/proc/self/ns/net', 'rb') as home, \
-                open(f'/proc/{self.process.pid}/ns/net', 'rb') as there:
+        with contextlib.ExitStack() as stack:
+            try:
+                home, there = (stack.enter_context(open(f'/proc/{pid}/ns/net', 'rb'))
+                               for pid in ('self', self.process.pid))
+            except OSError as e:
+                raise DutError(f'bridge: no way into its network namespace: {e.strerror}') from e
             enter(there.fileno())
             try:
                 yield

@@ -21,6 +21,18 @@ class DutError(Exception):
     """What went wrong with a device, in one sentence."""
 
 
+def run_tool(name, command, timeout_s=60, **more):
+    """Runs a program of a device to its end: what it did, or a DutError."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s,
+                              check=False, **more)
+    except subprocess.TimeoutExpired as e:
+        raise DutError(f'{name}: {pathlib.Path(command[0]).name} did not end in '
+                       f'{timeout_s} s') from e
+    except OSError as e:
+        raise DutError(f'{name}: {command[0]} does not run: {e.strerror}') from e
+
+
 def in_child():
     """Before exec: die with the runner, whatever becomes of it, and go before others on a CPU."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -118,24 +130,29 @@ class Dut:
         until = time.monotonic() + timeout_s
         while not is_there():
             if self.process.poll() is not None:
-                raise DutError(f'{self.name}: ended with code {self.process.returncode}, '
-                               f'see {self.log}:\n{self.tail()}')
-            if time.monotonic() > until:
-                raise DutError(f'{self.name}: no {what} after {timeout_s} s, see {self.log}:\n'
+                raise DutError(f'{self.name}: ended with code {self.process.returncode}; '
                                f'{self.tail()}')
+            if time.monotonic() > until:
+                raise DutError(f'{self.name}: no {what} after {timeout_s} s; {self.tail()}')
             time.sleep(0.05)
 
     def tail(self, n=5):
-        lines = self.log.read_text(errors='replace').splitlines()
-        return '\n'.join(lines[-n:])
+        """The end of its log, which --out keeps whole."""
+        lines = []
+        with contextlib.suppress(OSError):
+            lines = self.log.read_text(errors='replace').splitlines()
+        return '\n'.join([f'the end of {self.log.name}:', *lines[-n:]])
 
     def spawn(self, command, log, **more):
         """Starts a program of the device, its output in a log."""
-        with open(log, 'w', encoding='utf-8') as out:
+        with open(log, 'a', encoding='utf-8') as out:
             # stdin stays open: testpmd ends at its end
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out,
-                                       stderr=subprocess.STDOUT, cwd=self.folder,
-                                       start_new_session=True, preexec_fn=in_child, **more)
+            try:
+                process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out,
+                                           stderr=subprocess.STDOUT, cwd=self.folder,
+                                           start_new_session=True, preexec_fn=in_child, **more)
+            except OSError as e:
+                raise DutError(f'{self.name}: {command[0]} does not run: {e.strerror}') from e
         prefer(process.pid)
         return process
 
@@ -174,7 +191,8 @@ def end(process, timeout_s=20):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    process.stdin.close()
+    with contextlib.suppress(OSError):
+        process.stdin.close()
     return code
 
 

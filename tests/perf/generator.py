@@ -3,10 +3,14 @@
 
 What they are told is in command.h, what they answer in measure.h; it is the same for all kinds.
 """
+import contextlib
 import json
+import select
 import subprocess
 
 from dut import in_child, prefer
+
+ANSWER_S = 120  # the longest that an answer takes: a million stations, taught one by one
 
 ON_BY_DEFAULT = ('mergeable', 'hugepages')  # options that are switched off by --no-...
 
@@ -49,22 +53,33 @@ class Generator:
         command += [] if dut.is_server else ['--server']
         self.name = dut.name
         self.program = command[0].rsplit('/', 1)[-1]
-        self.process = subprocess.Popen(command + dut.sockets, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True,
-                                        start_new_session=True, preexec_fn=in_child)
+        try:
+            self.process = subprocess.Popen(command + dut.sockets, stdin=subprocess.PIPE,
+                                            stdout=subprocess.PIPE, text=True,
+                                            start_new_session=True, preexec_fn=in_child)
+        except OSError as e:
+            raise GeneratorError(f'{self.name}: {self.program} does not run: {e.strerror}') from e
         prefer(self.process.pid)
         try:
             self.agreed = self.answer()
-        except GeneratorError:
+        except BaseException:
             self.stop()
             raise
 
     def answer(self):
+        # one answer for each line that it was told: nothing else can be in the buffer
+        if not select.select([self.process.stdout], [], [], ANSWER_S)[0]:
+            self.process.kill()
+            raise GeneratorError(f'{self.name}: {self.program}: no answer after {ANSWER_S} s')
         line = self.process.stdout.readline()
         if not line:
             raise GeneratorError(f'{self.name}: {self.program} ended with code '
                                  f'{self.process.wait()}')
-        answer = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except ValueError as e:
+            raise GeneratorError(f'{self.name}: {self.program}: an answer that is not JSON: '
+                                 f'{line.strip()[:80]}') from e
         if 'error' in answer:
             kind = NotOffered if 'not offered' in answer['error'] else GeneratorError
             raise kind(f'{self.name}: {answer["error"]}')
@@ -82,10 +97,8 @@ class Generator:
         return self.answer()
 
     def stop(self):
-        try:
+        with contextlib.suppress(OSError):
             self.process.stdin.close()
-        except BrokenPipeError:
-            pass
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:

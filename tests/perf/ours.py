@@ -2,9 +2,8 @@
 """Our vswitchd as a device under test, with each of its data paths."""
 import json
 import os
-import subprocess
 
-from dut import Dut, said
+from dut import Dut, DutError, run_tool, said
 
 MEMORY_MB = 128  # of two ports
 MEMORY_PORT_MB = 12  # of each further one
@@ -64,10 +63,13 @@ class Vswitch(Dut):
         return self.folder / f'{self.name}.ctl'
 
     def ask(self, *command):
-        done = subprocess.run([str(self.place.build / 'vswitchctl'), '-s', str(self.control),
-                               '--json', *command],
-                              capture_output=True, text=True, timeout=10, check=False)
-        return json.loads(done.stdout) if done.returncode == 0 else None
+        done = run_tool(self.name, [str(self.place.build / 'vswitchctl'), '-s', str(self.control),
+                                    '--json', *command], timeout_s=10)
+        try:
+            return json.loads(done.stdout) if done.returncode == 0 else None
+        except ValueError as e:
+            raise DutError(f'{self.name}: vswitchctl {" ".join(command)}: its answer is not '
+                           f'JSON: {e}') from e
 
     def wait_ready(self):
         self.wait_for(lambda: self.ask('version') is not None, 'answer on its control socket')

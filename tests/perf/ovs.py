@@ -10,9 +10,8 @@ import pathlib
 import re
 import shutil
 import signal
-import subprocess
 
-from dut import Dut, DutError, end, said
+from dut import Dut, DutError, end, run_tool, said
 
 DAEMON = 'usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk'
 MTU_MAX = 9702  # of its DPDK ports, when it does no segmentation itself
@@ -87,11 +86,10 @@ class Ovs(Dut):
 
     def run(self, *command):
         """Runs one of its tools to the end."""
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
-                              env=self.environment(self.root, self.folder))
+        done = run_tool(self.name, command, env=self.environment(self.root, self.folder))
         if done.returncode != 0:
             raise DutError(f'ovs: {" ".join(command[:3])} ...: {done.stderr.strip()}; '
-                           f'see {self.log}')
+                           f'{self.tail()}')
         return done.stdout.strip()
 
     def set_up(self, *words):
@@ -106,7 +104,7 @@ class Ovs(Dut):
                  self.tool('share/openvswitch/vswitch.ovsschema'))
         self.database = self.spawn([self.tool('sbin/ovsdb-server'), '--no-chdir',
                                     f'--remote=punix:{self.folder}/db.sock', str(db)],
-                                   self.folder / 'ovsdb.log',
+                                   self.place.folder / 'ovsdb.log',
                                    env=self.environment(self.root, self.folder))
         self.process = self.database
         self.wait_for((self.folder / 'db.sock').exists, 'database')
@@ -145,7 +143,7 @@ class Ovs(Dut):
                       f'mtu_request={self.wiring.mtu}']
         self.set_up(*words)
         if self.set_up('get', 'Open_vSwitch', '.', 'dpdk_initialized') != 'true':
-            raise DutError(f'ovs: DPDK did not start, see {self.log}:\n{self.tail()}')
+            raise DutError(f'ovs: DPDK did not start; {self.tail()}')
         # the host's interface of the bridge is nobody's: no copies of flooded frames for it
         self.run(self.tool('bin/ovs-ofctl'), 'mod-port', f'unix:{self.folder}/{BRIDGE}.mgmt',
                  BRIDGE, 'no-flood')

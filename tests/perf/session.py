@@ -5,6 +5,7 @@ Only the device whose turn it is runs; the others are stopped meanwhile (SIGSTOP
 from round to round, so that a ratio of two of them compares what happened within a second or two.
 """
 import contextlib
+import json
 import sys
 import time
 
@@ -34,7 +35,7 @@ def connect(place, dut, ring, cpu, guests='raw'):
             hugepages=place.hugepages, frame_max=dut.wiring.frame_max)
     try:
         settle(generator)
-    except GeneratorError:
+    except BaseException:
         generator.stop()
         raise
     return generator
@@ -66,19 +67,31 @@ def memory_of_all_mb(kinds, cases):
 
 
 class Session:
-    """suites: name to Suite. left_out collects what could not be measured, and why."""
+    """suites: name to Suite. left_out collects what could not be measured, and why; answers are
+    all of the guests'; ended_by says what ended the run early, None: nothing.
+    """
 
-    def __init__(self, place, generator_cpu, suites, limits, counters, keep, guests='raw'):
+    def __init__(self, place, generator_cpu, suites, limits, counters, guests='raw'):
         self.place = place
         self.generator_cpu = generator_cpu
         self.suites = suites
         self.limits = limits
         self.counters = counters
-        self.keep = keep
         self.guests = guests
         self.turns = []
+        self.answers = []
+        self.out = None
+        self.ended_by = None
         self.left_out = []
         self.is_ours_well = True
+
+    def keep_in(self, out):
+        """A file for the answers, one a line."""
+        self.out = out
+
+    def keep(self, answer):
+        self.answers.append(answer)
+        print(json.dumps(answer), file=self.out)
 
     def leave_out(self, kind, what, reason):
         if kind.is_ours and not isinstance(reason, (str, NotOffered)):
@@ -129,7 +142,7 @@ class Session:
                 dut.resume()
                 try:
                     pairs[dut] = connect(self.place, dut, ring, self.generator_cpu, self.guests)
-                except GeneratorError as e:
+                except (DutError, GeneratorError) as e:
                     self.leave_out(dut, f'{ring} ring', e)
                 dut.pause()
             cases = list(dict.fromkeys(c for dut in pairs for c in duts[dut]))
@@ -168,7 +181,7 @@ class Session:
         dut.resume()
         try:
             pairs[dut] = connect(self.place, dut, ring, self.generator_cpu, self.guests)
-        except GeneratorError as e:
+        except (DutError, GeneratorError) as e:
             self.leave_out(dut, f'{ring} ring', e)
         dut.pause()
 
