@@ -17,6 +17,7 @@ enum {
 	PROBE_BLOCKS = 5,   /* the best counts: an interrupt spoils one */
 	PROBE_ROUNDS = 300, /* to and fro in a block */
 	PROBE_WAIT_MS = 200,
+	PROBE_END_S = 1, /* for a thread that had no CPU to see that it is to end */
 };
 
 struct probe {
@@ -51,24 +52,47 @@ answer(void *arg)
 	}
 }
 
-struct probe *
-probe_create(uint16_t cpu)
+static bool
+start(struct probe *p)
 {
-	struct probe *p = aligned_alloc(alignof(struct probe), sizeof(*p));
 	pthread_attr_t attr;
 	cpu_set_t set;
 
-	if (p == NULL)
-		return NULL;
-	*p = (struct probe){.cpu = cpu};
+	atomic_store(&p->stop, false);
 	sem_init(&p->start, 0, 0);
 	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
+	CPU_SET(p->cpu, &set);
 	pthread_attr_init(&attr);
 	pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
 	p->is_started = pthread_create(&p->thread, &attr, answer, p) == 0;
 	pthread_attr_destroy(&attr);
-	if (p->is_started)
+	return p->is_started;
+}
+
+/* After a ball that did not come back. False: the other thread still has no CPU. */
+static bool
+start_anew(struct probe *p)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PROBE_END_S;
+	if (p->is_started && pthread_timedjoin_np(p->thread, NULL, &until) != 0)
+		return false;
+	p->is_started = false;
+	sem_destroy(&p->start);
+	return start(p);
+}
+
+struct probe *
+probe_create(uint16_t cpu)
+{
+	struct probe *p = aligned_alloc(alignof(struct probe), sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	*p = (struct probe){.cpu = cpu};
+	if (start(p))
 		return p;
 	probe_destroy(p);
 	return NULL;
@@ -94,7 +118,7 @@ probe_is_realtime(const struct probe *p)
 	return atomic_load(&p->is_realtime);
 }
 
-/* Hits the ball and waits until it is back. False, for good, if it does not come. */
+/* Hits the ball and waits until it is back. False if it does not come: the other is to end. */
 static bool
 hit(struct probe *p, uint32_t i)
 {
@@ -115,7 +139,7 @@ probe_measure(struct probe *p)
 {
 	double best_s = -1;
 
-	if (atomic_load(&p->stop))
+	if (atomic_load(&p->stop) && !start_anew(p))
 		return -1;
 	atomic_store(&p->ball, 0);
 	sem_post(&p->start);
