@@ -143,11 +143,11 @@ ring_set_layout(struct ring *r, enum ring_layout layout, const struct ring_buffe
 		r->free[i] = i;
 }
 
-/* Did the switch ask to be told of what became available between old and now? */
+/* Did the switch ask to be told of any of the last n that became available? */
 static bool
-wants_kick(const struct ring *r, uint16_t old)
+wants_kick(const struct ring *r, uint16_t n)
 {
-	uint16_t flags, event;
+	uint16_t flags, event, old = r->avail_next - n;
 
 	if (!r->is_packed) {
 		if (!r->has_event_idx)
@@ -165,17 +165,15 @@ wants_kick(const struct ring *r, uint16_t old)
 		event = (uint16_t)((event & 0x7fff) - r->size);
 	else
 		event &= 0x7fff;
-	if (old > r->avail_next)
-		old -= r->size;
 	return vring_need_event(event, r->avail_next, old);
 }
 
 void
 ring_publish(struct ring *r)
 {
-	uint16_t old = r->published;
+	uint16_t old = r->published, n = r->n_pending;
 
-	if (r->n_pending == 0)
+	if (n == 0)
 		return;
 	if (r->is_packed)
 		__atomic_store_n(&r->packed[old].flags, r->first_flags, __ATOMIC_RELEASE);
@@ -185,7 +183,7 @@ ring_publish(struct ring *r)
 	r->n_pending = 0;
 	/* pairs with the switch's fence between asking for a kick and looking once more */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (wants_kick(r, old)) {
+	if (wants_kick(r, n)) {
 		uint64_t one = 1;
 
 		r->n_kicks += write(r->told.kick, &one, sizeof(one)) == sizeof(one);
