@@ -20,11 +20,13 @@ class Bridge(Dut):
     name = 'bridge'
     what = 'Linux bridge between two TAPs'
     guests = 'tap'
+    is_paired = True  # it could have more ports, perf_tap has two
+    works_in_guests = True
     end_codes = (-signal.SIGTERM,)
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.sockets = [f'tap{i}' for i in range(1, self.wiring.ports + 1)]
+        self.sockets = [f'tap{i}' for i in range(1, self.n_ports + 1)]
 
     @classmethod
     def missing(cls, place):

@@ -10,7 +10,7 @@ LAYOUTS = ('single', 'two', 'indirect', 'chain')  # perf_gen's
 COLUMNS = {  # how a value of the field is written that has the columns of a table
     'size': lambda v: v if v == 'imix' else '64 KiB' if v == 65535 else f'{v} B',
     'ring': lambda v: {'in-order': 'packed, in-order'}.get(v, v),
-    'macs': lambda v: f'{v:,} station{"s" if v > 1 else ""}',
+    'macs': lambda v: f'{v:,} a side, {2 * v:,} in all',
     'ports': lambda v: f'{v} ports',
     'load': lambda v: f'{v} % load',
     'hostile': lambda v: {'none': 'well-behaved'}.get(v, v),
@@ -30,6 +30,7 @@ class Case:
     load: int = 0  # percent of the device's full rate; 0: as fast as it goes
     hostile: str = 'none'  # what the last guest does
     stations: int = 0  # of all guests, which the device has to be able to know; 0: few
+    silent: int = 0  # guests that send nothing and must receive nothing: is anything flooded?
 
     @property
     def frame_max(self):
@@ -37,7 +38,7 @@ class Case:
 
     @property
     def wiring(self):
-        return Wiring(self.ports, self.frame_max, self.stations)
+        return Wiring(self.ports, self.frame_max, self.stations, self.silent)
 
     def title(self, column):
         """Of a table: all but the suite, what has the columns, and what everybody expects."""
@@ -50,7 +51,7 @@ class Case:
             words.append(COLUMNS['size'](self.size))
         words.append('both ways' if self.both else 'one way')
         if column != 'macs' and self.macs > 1:
-            words.append(f'{self.macs:,} stations a side')
+            words.append(f'{self.macs:,} stations a side, {2 * self.macs:,} in all')
         if column != 'ports' and self.ports > 2:
             words.append(f'{self.ports} ports')
         if self.ports > 2 or column == 'ports':

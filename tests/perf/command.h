@@ -65,7 +65,7 @@ struct command {
 
 	/* set by the verb */
 	bool is_verified; /* each byte is written and compared */
-	bool is_stamped;  /* the time of sending is where the number is otherwise */
+	bool is_stamped;  /* the time when it was due is where the number is otherwise */
 	uint32_t burst;	  /* most frames that a guest sends at once */
 };
 

@@ -66,6 +66,7 @@ class Wiring:
     ports: int = 2
     frame_max: int = 1518  # bytes, without FCS
     stations: int = 0  # of all guests together; 0: few
+    silent: int = 0  # further ports whose guests send nothing, if the device can have them
 
     @property
     def mtu(self):
@@ -79,6 +80,8 @@ class Dut:
     guests = ''  # the kind that it needs (session.py); else any kind for vhost-user
     is_server = True  # it listens on the sockets, the guests connect
     is_ours = False  # it has to be there
+    is_paired = False  # it hands frames on in pairs of ports, whatever their address
+    works_in_guests = False  # in the thread that plays them: that is busy then
     end_codes = (0,)  # of a clean end after SIGTERM
 
     def __init__(self, place, wiring=Wiring()):
@@ -87,9 +90,13 @@ class Dut:
         self.wiring = wiring
         self.folder = place.folder
         self.sockets = [str(self.folder / f'{self.name}{i}.sock')
-                        for i in range(1, wiring.ports + 1)]
+                        for i in range(1, self.n_ports + 1)]
         self.log = self.folder / f'{self.name}.log'
         self.process = None
+
+    @property
+    def n_ports(self):
+        return self.wiring.ports + (0 if self.is_paired else self.wiring.silent)
 
     @classmethod
     def missing(cls, place):

@@ -69,7 +69,7 @@ gen_receive(struct group *group, const struct command *c, uint32_t first, uint32
 static uint32_t
 gen_send(struct group *group, const struct command *c, uint32_t i, uint32_t n_max)
 {
-	return guest_send(&gen_of(group)->guests[i], c, n_max);
+	return guest_send(&gen_of(group)->guests[i], c, &group->pace, n_max);
 }
 
 static bool

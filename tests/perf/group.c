@@ -13,6 +13,7 @@
 void
 group_watch(struct group *group, int switch_cpu, pid_t switch_pid)
 {
+	group->switch_cpu = switch_cpu;
 	group->switch_pid = switch_pid;
 	if (switch_cpu >= 0)
 		group->probe = probe_create((uint16_t)switch_cpu);
@@ -58,6 +59,7 @@ group_prepare(struct group *group, const struct command *c, char *error, size_t 
 		return false;
 	}
 	memset(&group->hist, 0, sizeof(group->hist));
+	group->pace = (struct pace){0};
 	group->in_flight = in_flight_max(group, c);
 	group->fanout = c->pattern == COMMAND_FLOOD ? group->n_guests - 1 : 1;
 	group->n_counted = group->n_guests - (c->hostile != COMMAND_NONE ? 2 : 0);
@@ -112,6 +114,7 @@ send_some(struct group *group, const struct command *c, uint32_t i, uint32_t bud
 	n_max = n_max < budget ? n_max : budget;
 	n_max = n_max < n_room ? n_max : n_room;
 	n_sent = n_max > 0 ? group->kind->send(group, c, i, n_max) : 0;
+	group->pace.n_gone += n_sent;
 	*n += n_sent;
 	return n_sent;
 }

@@ -24,7 +24,6 @@
 enum {
 	GROUP_BURST_MAX = 64, /* frames that a guest sends at once */
 	GROUP_BURST_PACED = 32,
-	GROUP_BURST_TIMED = 4, /* when latency is measured */
 
 	/* Time without a frame after which */
 	GROUP_QUIET_MS = 5,    /* nothing more will come, if nothing is missing; */
@@ -44,7 +43,8 @@ struct group_kind {
 	uint32_t (*receive)(struct group *group, const struct command *c, uint32_t first,
 			    uint32_t n);
 
-	/* Guest i sends at most n_max frames. Returns how many. */
+	/* Guest i sends at most n_max frames. Stamps are the times at which they were due by the
+	 * group's pace. Returns how many. */
 	uint32_t (*send)(struct group *group, const struct command *c, uint32_t i, uint32_t n_max);
 
 	/* Has the switch given back all that the guests sent? NULL: not known. */
@@ -69,6 +69,7 @@ struct group {
 	uint32_t n_buffers, buffer_len;	      /* for receiving, of each guest; bytes */
 
 	struct probe *probe; /* NULL: none */
+	int switch_cpu;	     /* -1: not known */
 	pid_t switch_pid;    /* 0: not known */
 
 	/* of the command */
@@ -79,8 +80,9 @@ struct group {
 	struct hist hist;
 
 	/* moving */
-	uint32_t turn;	/* of rounds */
-	uint32_t first; /* guest of the pair that is first in the next one */
+	struct pace pace; /* of all senders together, but hostile ones */
+	uint32_t turn;	  /* of rounds */
+	uint32_t first;	  /* guest of the pair that is first in the next one */
 };
 
 /* Watches the switch, as told on the command line: -1 and 0, not known. */

@@ -18,6 +18,7 @@
 
 #include "command.h"
 #include "frontend.h"
+#include "pace.h"
 #include "ring.h"
 #include "role.h"
 
@@ -81,8 +82,9 @@ void guest_close(struct guest *g);
  */
 int guest_prepare(struct guest *g, const struct command *c, const struct guest *peer);
 
-/* Sends at most n_max frames. Returns how many. */
-uint32_t guest_send(struct guest *g, const struct command *c, uint32_t n_max);
+/* Sends at most n_max frames; stamps are the times at which they were due. Returns how many. */
+uint32_t guest_send(struct guest *g, const struct command *c, const struct pace *pace,
+		    uint32_t n_max);
 
 /*
  * Takes back what the switch has used of both rings, at most RING_TAKE_MAX of each, and brings near

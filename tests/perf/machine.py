@@ -92,4 +92,10 @@ def describe_windows(answers, probe_ns, stolen_part):
                      f'ns, {probes[0]:.0f} to {probes[-1]:.0f}; clean up to {probe_ns:.0f}')
     lines.append(f'{sum(w["clean"] for w in windows)} of {len(windows)} windows are clean; '
                  f'{sum(max(w["stolen"]) > stolen_part for w in windows)} lost CPU time to others')
+    for dut in dict.fromkeys(w['dut'] for w in windows):
+        its = [w for w in windows if w['dut'] == dut]
+        lines.append(f'    {dut}: {sum(w["clean"] for w in its)} of {len(its)}')
+    if probes and probes[0] > probe_ns:
+        lines.append('the CPUs were never so near as a clean window needs: if they are no nearer '
+                     'on this machine, give --probe-limit')
     return lines

@@ -18,10 +18,17 @@ enum {
 /* What happened in a window. */
 struct window {
 	double seconds, idle_seconds;
+	double gap_us;	    /* the longest that guests did nothing, not even wait */
 	double probe_ns[2]; /* before and after; negative: not known */
-	double stolen[2];   /* part of the window that guests and switch had no CPU */
+	double stolen[3];   /* part of the window that guests, switch, both CPUs did not have */
 	uint64_t received[FRAME_GUESTS_MAX], sent[FRAME_GUESTS_MAX];
-	uint64_t foreign, reordered, lost;
+	uint64_t foreign, reordered, lost, unsent;
+};
+
+/* What somebody else had of the CPUs so far. */
+struct thefts {
+	uint64_t mine_ns, its_ns;
+	double host_seconds;
 };
 
 static void
@@ -79,27 +86,62 @@ take_counts(const struct group *group, struct window *w)
 	w->reordered = reordered - w->reordered;
 }
 
-/* Rounds for a time; idle: ticks of those in which nothing moved. Returns the time, in ticks. */
+/* Frames that were due by then and have not been sent, though they had a moment more for it. */
 static uint64_t
-run_for(struct group *group, const struct command *c, uint32_t ms, uint64_t *idle)
+send_rest(struct group *group, const struct command *c, uint64_t then)
+{
+	const uint64_t until = clock_ticks() + (uint64_t)(clock_hz * PACE_BACKLOG_US / 1000000);
+	uint32_t due, n_sent;
+
+	while ((due = pace_due(&group->pace, then)) > 0 && clock_ticks() < until)
+		group_round(group, c, due, &n_sent);
+	return group->pace.n_given_up + due;
+}
+
+/* Rounds for a time. Sets seconds, idle_seconds, gap_us and unsent. */
+static void
+run_for(struct group *group, const struct command *c, uint32_t ms, struct window *w)
 {
 	const uint64_t start = clock_ticks();
 	const uint64_t until = start + (uint64_t)(clock_hz * ms / 1000);
-	struct pace pace = pace_start(c->mpps, start);
-	uint64_t now = start;
+	uint64_t now = start, idle = 0, gap = 0;
 
-	*idle = 0;
+	group->pace = pace_start(c->mpps, c->burst, start);
+	if (c->is_stamped)
+		pace_keep_all(&group->pace);
 	while (now < until) {
-		uint32_t n_sent, due = pace_due(&pace, now, c->burst);
+		uint32_t n_sent, due = pace_due(&group->pace, now);
 		uint32_t n = group_round(group, c, due, &n_sent);
 		uint64_t then = now;
 
-		pace.n_gone += n_sent;
 		now = clock_ticks();
 		if (n == 0)
-			*idle += now - then;
+			idle += now - then;
+		if (now - then > gap)
+			gap = now - then;
 	}
-	return now - start;
+	w->seconds = clock_seconds(now - start);
+	w->idle_seconds = clock_seconds(idle);
+	w->gap_us = clock_seconds(gap) * 1e6;
+	w->unsent = c->mpps > 0 ? send_rest(group, c, until) : 0;
+}
+
+static struct thefts
+look_for_thefts(const struct group *group, pid_t poller)
+{
+	return (struct thefts){
+		.mine_ns = steal_self_ns(),
+		.its_ns = steal_thread_ns(group->switch_pid, poller),
+		.host_seconds = steal_host_seconds(group->switch_cpu),
+	};
+}
+
+static void
+count_thefts(struct window *w, struct thefts before, struct thefts after)
+{
+	w->stolen[0] = (double)(after.mine_ns - before.mine_ns) / 1e9 / w->seconds;
+	w->stolen[1] = (double)(after.its_ns - before.its_ns) / 1e9 / w->seconds;
+	w->stolen[2] = (after.host_seconds - before.host_seconds) / w->seconds;
 }
 
 /*
@@ -121,28 +163,27 @@ static bool
 run_window(struct group *group, const struct command *c, struct window *w)
 {
 	bool is_paced = c->mpps > 0;
-	uint64_t idle, ticks, mine, its, lost = 0;
+	struct thefts before;
+	uint64_t lost = 0;
 	pid_t poller;
 
 	*w = (struct window){.probe_ns = {-1, -1}};
 	if (group->probe != NULL)
 		w->probe_ns[0] = probe_measure(group->probe);
-	run_for(group, c, MEASURE_SETTLE_MS, &idle);
+	run_for(group, c, MEASURE_SETTLE_MS, w);
 	if (is_paced) {
 		if (!group_drain(group, c))
 			return false;
 		lost = group_missing(group);
 	}
 	memset(&group->hist, 0, sizeof(group->hist));
-	poller = steal_busiest(group->switch_pid);
-	mine = steal_self_ns();
-	its = steal_thread_ns(group->switch_pid, poller);
+	poller = steal_poller(group->switch_pid, group->switch_cpu);
+	before = look_for_thefts(group, poller);
 	take_counts(group, w);
-	ticks = run_for(group, c, c->ms, &idle);
+	run_for(group, c, c->ms, w);
 	if (!is_paced)
 		take_counts(group, w);
-	mine = steal_self_ns() - mine;
-	its = steal_thread_ns(group->switch_pid, poller) - its;
+	count_thefts(w, before, look_for_thefts(group, poller));
 	run_out(group, c);
 	if (group->probe != NULL)
 		w->probe_ns[1] = probe_measure(group->probe);
@@ -151,10 +192,6 @@ run_window(struct group *group, const struct command *c, struct window *w)
 	if (is_paced)
 		take_counts(group, w);
 	w->lost = group_missing(group) - lost;
-	w->seconds = clock_seconds(ticks);
-	w->idle_seconds = clock_seconds(idle);
-	w->stolen[0] = (double)mine / 1e9 / w->seconds;
-	w->stolen[1] = (double)its / 1e9 / w->seconds;
 	return true;
 }
 
@@ -170,11 +207,11 @@ print_window(const struct group *group, const struct window *w)
 	print_list("received", w->received, group->n_guests);
 	printf(", ");
 	print_list("sent", w->sent, group->n_guests);
-	printf(", \"lost\": %" PRIu64 ", \"foreign\": %" PRIu64 ", \"reordered\": %" PRIu64
-	       ", \"generator_idle\": %.3f, \"stolen\": [%.3f, %.3f], "
-	       "\"probe_ns\": [%.1f, %.1f], \"bad_used\": %" PRIu64,
-	       w->lost, w->foreign, w->reordered, w->idle_seconds / w->seconds, w->stolen[0],
-	       w->stolen[1], w->probe_ns[0], w->probe_ns[1],
+	printf(", \"lost\": %" PRIu64 ", \"unsent\": %" PRIu64 ", \"foreign\": %" PRIu64
+	       ", \"reordered\": %" PRIu64 ", \"generator_idle\": %.3f, \"gap_us\": %.1f, "
+	       "\"stolen\": [%.5f, %.5f, %.5f], \"probe_ns\": [%.1f, %.1f], \"bad_used\": %" PRIu64,
+	       w->lost, w->unsent, w->foreign, w->reordered, w->idle_seconds / w->seconds,
+	       w->gap_us, w->stolen[0], w->stolen[1], w->stolen[2], w->probe_ns[0], w->probe_ns[1],
 	       group->kind->n_bad_used != NULL ? group->kind->n_bad_used(group) : 0);
 }
 
@@ -215,7 +252,7 @@ measure_latency(struct group *group, struct command *c)
 		print_error("latency: needs a rate=");
 		return;
 	}
-	c->burst = GROUP_BURST_TIMED;
+	c->burst = GROUP_BURST_PACED;
 	c->is_stamped = true;
 	if (!measure(group, c, &w))
 		return;
@@ -251,18 +288,20 @@ measure_teach(struct group *group, struct command *c)
 {
 	const uint64_t start = clock_ticks();
 	struct window w = {0};
-	uint64_t ticks;
+	uint64_t ticks, n_frames = 0;
 
 	c->pattern = COMMAND_TEACH;
 	c->burst = 1;
 	if (!prepare(group, c))
 		return;
 	take_counts(group, &w);
+	for (uint32_t i = 0; i < group->n_guests; i++)
+		n_frames += group->roles[i]->macs;
 	/* one of each guest is flooded: to nobody who is known later */
 	send_all(group, c, group->n_guests);
 	group_drain(group, c);
 	c->burst = GROUP_BURST_MAX;
-	send_all(group, c, (uint64_t)(c->macs - 1) * group->n_guests);
+	send_all(group, c, n_frames - group->n_guests);
 	ticks = clock_ticks() - start;
 	group_drain(group, c);
 	take_counts(group, &w);

@@ -9,13 +9,17 @@
  *	mpps                    million frames received a second, by all guests that count
  *	rate                    the same of frames sent
  *	lost                    frames that did not arrive; of a broadcast, each copy counts
+ *	unsent                  with a rate: that were due and found no room in time
  *	foreign                 frames that were not for the guest that received them
- *	reordered               that came after one that was sent later (mesh, flood)
+ *	reordered               that came after one that was sent later: of many stations, in mesh,
+ *				flood and latency
  *	generator_idle          part of the time in which guests had nothing to do
- *	stolen                  part of the time that guests and switch had no CPU
+ *	gap_us                  the longest time between two looks at all rings
+ *	stolen                  part of the time that guests and switch waited for their CPUs, and
+ *				that the host had these, in steps of 10 ms
  *	probe_ns                distance of their CPUs before and after, -1: not known
  *	bad_used                buffers that came back though the switch had them not
- *	p50_ns .. max_ns, mean_ns, n    times of n frames on their way from guest to guest
+ *	p50_ns .. max_ns, mean_ns, n    of n frames: from when each was due to its arrival
  *	bad, fault, given_back  verify: frames that are not as they were sent, and how the first
  *				differs; is all that was sent given back?
  *

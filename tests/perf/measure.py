@@ -5,10 +5,18 @@ from dataclasses import dataclass, field
 
 from generator import GeneratorError
 
-STOLEN_LIMIT = 0.05  # part of a window in which somebody else had the CPU
+STOLEN_LIMIT = 0.05  # part of a window in which somebody else had a CPU
+STOLEN_TIMED = 0.0005  # the same where single frames count: latencies, and rates without loss
+GAP_TIMED_US = 100  # and the longest that guests may have looked away; what pace.h makes up for
+LOAD_SENT = 0.98  # of a load has to be sent, or it was another one
 NO_LOSS_STEP = 0.01  # of the full rate: how exactly the rate without loss is found
-NO_LOSS_SENT = 0.98  # of a rate that is asked for has to be sent, or the ring was full
-TRIALS_MAX = 3  # of one rate, when somebody else had the CPU
+NO_LOSS_SENT = 0.995  # of a rate that is asked for has to be sent
+TRIALS_MAX = 5  # of one rate, when somebody else had the CPU
+FOREIGN_MAX = 1e-4  # for each frame that arrived: a switch may have some frames of its own to send
+WARM_MS = 20  # of a window that only warms up
+WARM_MAX = 50  # such windows, where each pair of stations is a flow
+WARM_RISE = 1.05  # less from one to the next is steady
+SLOW = 'less was sent than the load'  # a fault of a turn
 VICTIM = 1  # the guest that receives from the first
 
 
@@ -30,42 +38,80 @@ class Turn:
     dut: str
     clean: dict = field(default_factory=dict)  # of clean windows only; empty: there was none
     every: dict = field(default_factory=dict)
+    faults: list = field(default_factory=list)  # why nothing of it is clean, whatever the windows
 
     def value(self, key, only_clean):
         return (self.clean if only_clean else self.every).get(key)
+
+    def spoil(self, fault):
+        if fault not in self.faults:
+            self.faults.append(fault)
+
+    def settle(self):
+        """All is measured."""
+        if self.faults:
+            self.clean = {}
 
 
 class Asker:
     """Asks the guests of one device, keeps what they answer, and judges it."""
 
-    def __init__(self, generator, case, limits, keep):
+    def __init__(self, generator, turn, limits, keep):
         self.generator = generator
-        self.case = case
+        self.turn = turn
+        self.case = turn.case
         self.limits = limits
         self.keep = keep
 
+    def send(self, verb, **values):
+        return self.generator.ask(verb, **self.case.traffic(), **self.case.load_keys(), **values)
+
     def ask(self, verb, **values):
-        answer = self.generator.ask(verb, **self.case.traffic(), **self.case.load_keys(),
-                                    **values)
+        answer = self.send(verb, **values)
         answer['clean'] = self.is_clean(answer)
         self.keep(verb, answer)
         if answer.get('bad_used'):
             raise GeneratorError(f'{self.generator.name}: {answer["bad_used"]} buffers came back '
                                  'that it had not')
+        self.judge(answer)
         return answer
 
-    def is_clean(self, answer):
+    def is_clean(self, answer, stolen_max=STOLEN_LIMIT):
         return all(0 <= ns <= self.limits.probe_ns for ns in answer.get('probe_ns', [])) and \
-            max(answer.get('stolen', [0])) <= STOLEN_LIMIT
+            max(answer.get('stolen', [0])) <= stolen_max
+
+    def is_clean_in_time(self, answer):
+        """Was nobody disturbed for so long that single frames tell of it?"""
+        return self.is_clean(answer, STOLEN_TIMED) and answer['gap_us'] <= GAP_TIMED_US
+
+    def judge(self, answer):
+        """Frames go where they belong, in the order in which they were sent."""
+        if self.case.pattern == 'pairs' and self.case.hostile == 'none' and \
+                answer.get('foreign', 0) > FOREIGN_MAX * sum(answer['received']):
+            self.turn.spoil('frames reached guests that they were not for')
+        if answer.get('reordered'):
+            self.turn.spoil('frames came in another order')
 
     def window(self, **values):
-        return self.ask('window', ms=self.limits.window_ms, **values)
+        answer = self.ask('window', ms=self.limits.window_ms, **values)
+        if not sum(answer['received']):
+            raise GeneratorError(f'{self.generator.name}: not one frame arrived in a window')
+        return answer
 
     def teach(self):
         taught = self.generator.ask('teach', **self.case.traffic())
         if taught['received'] < taught['sent']:
             raise GeneratorError(f'{self.generator.name}: of {taught["sent"]} first frames '
                                  f'{taught["received"]} arrived')
+
+    def warm_up(self):
+        """Until the rate is steady: some devices have to make an entry for each flow first."""
+        last = 0
+        for _ in range(WARM_MAX if self.case.macs > 1 else 1):
+            mpps = self.send('window', ms=WARM_MS)['mpps']
+            if mpps <= last * WARM_RISE:
+                break
+            last = mpps
 
 
 def medians(windows, values_of):
@@ -75,15 +121,9 @@ def medians(windows, values_of):
             for key in dict.fromkeys(key for v in found for key in v)}
 
 
-def rate_values(case):
-    def values(window):
-        found = {'mpps': window['mpps'], 'idle': window['generator_idle']}
-        if 'cycles' in window:
-            found['cycles'] = window['cycles']
-        if case.size != 'imix':
-            found['gbits'] = window['mpps'] * case.size * 8 / 1000
-        return found
-    return values
+def idle_of(dut, window):
+    """How far the guests are from being the limit; not said where they do the device's work."""
+    return {} if dut.works_in_guests else {'idle': window['generator_idle']}
 
 
 def cycles_since(before, after):
@@ -95,7 +135,12 @@ def cycles_since(before, after):
 
 def full_rate(turn, asker, dut, counters):
     """As many frames as it takes."""
-    values_of = rate_values(turn.case)
+    def values_of(window):
+        found = {'mpps': window['mpps'], **idle_of(dut, window)}
+        if turn.case.size != 'imix':
+            found['gbits'] = window['mpps'] * turn.case.size * 8 / 1000
+        return found | {key: window[key] for key in ('cycles',) if key in window}
+
     windows = []
     for _ in range(asker.limits.windows):
         before = dut.cycles()
@@ -112,49 +157,62 @@ def full_rate(turn, asker, dut, counters):
 def latency(turn, asker, dut, counters):
     """Times at a part of the rate that it has right now; clean if the windows around it are."""
     full = asker.window()
-    answer = asker.ask('latency', rate=round(full['mpps'] * turn.case.load / 100, 5),
-                       ms=asker.limits.latency_ms)
+    rate = full['mpps'] * turn.case.load / 100
+    answer = asker.ask('latency', rate=round(rate, 5), ms=asker.limits.latency_ms)
     after = asker.window()
     if not answer['n']:
         raise GeneratorError(f'{dut.name}: not one frame arrived at {turn.case.load} % load')
-    turn.every |= {'p50_us': answer['p50_ns'] / 1000, 'p99_us': answer['p99_ns'] / 1000,
-                   'p999_us': answer['p999_ns'] / 1000, 'mpps': answer['rate'],
-                   'lost_ppm': answer['lost'] / (answer['n'] + answer['lost']) * 1e6}
+    if answer['rate'] < LOAD_SENT * rate:
+        turn.spoil(SLOW)
+    usual = {'p50_us': answer['p50_ns'] / 1000, 'mpps': answer['rate'],
+             'lost_ppm': answer['lost'] / (answer['n'] + answer['lost']) * 1e6,
+             **idle_of(dut, answer)}
+    tail = {'p99_us': answer['p99_ns'] / 1000, 'p999_us': answer['p999_ns'] / 1000}
+    turn.every |= usual | tail
     if full['clean'] and answer['clean'] and after['clean']:
-        turn.clean |= turn.every
+        turn.clean |= usual
+        if asker.is_clean_in_time(answer):
+            turn.clean |= tail
 
 
 def is_without_loss(asker, rate):
-    """Whether all arrives, and whether the answer is clean."""
+    """The trial if all arrived, else None; and whether that is certain."""
     for _ in range(TRIALS_MAX):
         w = asker.ask('window', rate=round(rate, 5), ms=asker.limits.trial_ms)
-        sent = sum(w['sent']) / w['seconds'] / 1e6
-        if w['lost'] == 0 and sent >= NO_LOSS_SENT * rate:
-            return True, True
-        if w['clean']:
-            return False, True
-    return False, False
+        # what found no room in the ring in time was not offered: it counts as lost
+        if w['lost'] + w['unsent'] == 0 and w['rate'] >= NO_LOSS_SENT * rate:
+            return w, True
+        if asker.is_clean_in_time(w):
+            return None, True
+    return None, False
 
 
 def no_loss(turn, asker, dut, counters):
     """Binary search between nothing and the full rate."""
     full = asker.window()
     low, high, is_clean = 0.0, full['mpps'] * 1.05, full['clean']
+    found = {'mpps': 0.0, 'part': 0.0, **idle_of(dut, full)}
     while high - low > NO_LOSS_STEP * full['mpps']:
         rate = (low + high) / 2
-        is_good, is_sure = is_without_loss(asker, rate)
+        trial, is_sure = is_without_loss(asker, rate)
         is_clean = is_clean and is_sure
-        low, high = (rate, high) if is_good else (low, rate)
-    turn.every |= {'mpps': low, 'part': low / full['mpps']}
+        if trial is None:
+            high = rate
+        else:
+            low = rate
+            found = {'mpps': trial['rate'], 'part': trial['rate'] / full['mpps'],
+                     **idle_of(dut, trial)}
+    turn.every |= found
     if is_clean:
         turn.clean |= turn.every
 
 
 def isolation(turn, asker, dut, counters):
     """What the first pair of guests gets while another sends, too, or misbehaves."""
-    def values(window):
-        return {'mpps': window['received'][VICTIM] / window['seconds'] / 1e6}
+    def values_of(window):
+        return {'mpps': window['received'][VICTIM] / window['seconds'] / 1e6,
+                **idle_of(dut, window)}
 
     windows = [asker.window() for _ in range(asker.limits.windows)]
-    turn.every |= medians(windows, values)
-    turn.clean |= medians([w for w in windows if w['clean']], values)
+    turn.every |= medians(windows, values_of)
+    turn.clean |= medians([w for w in windows if w['clean']], values_of)

@@ -31,7 +31,7 @@ class Vswitch(Dut):
     @classmethod
     def memory_mb(cls, wiring):
         large = 256 if wiring.frame_max > 2000 else 0
-        return MEMORY_MB + large + MEMORY_PORT_MB * (wiring.ports - 2) + \
+        return MEMORY_MB + large + MEMORY_PORT_MB * (wiring.ports + wiring.silent - 2) + \
             cls.fdb_max(wiring) * STATION_B // (1 << 20)
 
     @staticmethod

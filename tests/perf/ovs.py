@@ -25,7 +25,7 @@ BRIDGE = 'perf'
 class Ovs(Dut):
     """One bridge with the action NORMAL, ports of type dpdkvhostuserclient, one PMD thread."""
     name = 'ovs'
-    what = 'Open vSwitch with DPDK, NORMAL'
+    what = 'Open vSwitch with DPDK, NORMAL; its other threads share the CPU of the guests'
     is_server = False
     end_codes = (0, -signal.SIGTERM)
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Which figures of a report are drawn: the main one of each suite, and ratios of the throughput."""
 from case import COLUMNS
-from plot import Panel, draw
+from plot import Bar, Panel, draw
 
 
 def bars_of(spreads):
-    return [(s.quartiles[0], s.median, s.quartiles[1]) if s else None for s in spreads]
+    return [Bar(s.quartiles[0], s.median, s.quartiles[1], s.bound) if s else None
+            for s in spreads]
 
 
 def panel(title, unit, table, rows):

@@ -20,8 +20,16 @@ STYLE = '''
 
 
 @dataclass
+class Bar:
+    low: float
+    median: float
+    high: float
+    bound: str = ''  # a sign that says that it is one, in front of the number
+
+
+@dataclass
 class Panel:
-    """Bars: device to a list, for each category (low, middle, high) or None."""
+    """bars: device to a list, for each category a Bar or None."""
     title: str
     unit: str
     categories: list
@@ -67,7 +75,7 @@ def axes(panel, top, step):
 
 def draw_panel(panel, colours):
     spreads = [s for bars in panel.bars.values() for s in bars if s is not None]
-    highest = max(high for _, _, high in spreads)
+    highest = max(s.high for s in spreads)
     step = nice_step(highest)
     top = step * -(-highest // step)
     floor, height = PANEL - BOTTOM, PANEL - BOTTOM - TOP
@@ -80,10 +88,11 @@ def draw_panel(panel, colours):
         for j, (dut, bars) in enumerate(panel.bars.items()):
             if bars[i] is None:
                 continue
-            low, median, high = bars[i]
+            low, median, high = bars[i].low, bars[i].median, bars[i].high
+            shown = f'{bars[i].bound}{number(median)}'
             x = middle + (j - len(panel.bars) / 2) * width
             y = floor - median / top * height
-            said = escape(f'{dut}, {category}: {number(median)} {panel.unit} '
+            said = escape(f'{dut}, {category}: {shown} {panel.unit} '
                           f'[{number(low)} to {number(high)}]')
             out.append(f'<rect x="{x + 1:.1f}" y="{y:.1f}" width="{width - 2:.1f}" '
                        f'height="{floor - y:.1f}" fill="{colours[dut]}">'
@@ -91,7 +100,7 @@ def draw_panel(panel, colours):
             centre = x + width / 2
             out.append(line(centre, floor - low / top * height, centre,
                             floor - high / top * height, 'spread'))
-            out.append(text(centre, floor - high / top * height - 4, number(median), kind='small'))
+            out.append(text(centre, floor - high / top * height - 4, shown, kind='small'))
     return out
 
 

@@ -118,7 +118,6 @@ pmd_send(struct group *group, const struct command *c, uint32_t i, uint32_t n_ma
 {
 	struct pmd *p = pmd_of(group, i);
 	struct role *r = &p->role;
-	uint64_t now = c->is_stamped ? clock_ticks() : 0;
 	struct rte_mbuf *mbufs[PMD_BURST];
 	uint32_t n = n_max < PMD_BURST ? n_max : PMD_BURST;
 	uint16_t n_sent;
@@ -131,7 +130,7 @@ pmd_send(struct group *group, const struct command *c, uint32_t i, uint32_t n_ma
 
 		if (!r->is_steady)
 			frame_write_head(f, role_next(r), len);
-		frame_put_seq(f, c->is_stamped ? now : r->n_sent + k);
+		frame_put_seq(f, c->is_stamped ? pace_time(&group->pace, k) : r->n_sent + k);
 		mbufs[k]->data_len = (uint16_t)len;
 		mbufs[k]->pkt_len = len;
 	}

@@ -7,8 +7,14 @@ from dataclasses import dataclass, fields
 from case import COLUMNS, Case
 
 GENERATOR_IDLE_MIN = 0.05  # below, the generator is the limit and not the device
-CSV_HEAD = ['device', *(f.name for f in fields(Case)), 'metric', 'unit', 'median', 'q1', 'q3', 'n',
-            'clean']
+CSV_HEAD = ['device', *(f.name for f in fields(Case)), 'metric', 'unit', 'bound', 'median', 'q1',
+            'q3', 'n', 'clean']
+LEAST = '≥'  # the generator was the limit: at least so much
+MOST = '≤'  # the same of what is better if it is less, and of a ratio's second part
+NEITHER = '?'  # both parts of a ratio are bounds, so it is none
+BOUNDS = {'mpps': LEAST, 'gbits': LEAST, 'p50_us': MOST, 'p99_us': MOST, 'p999_us': MOST}
+IN_ASCII = {LEAST: '>=', MOST: '<='}
+OPPOSITE = {LEAST: MOST, MOST: LEAST, '': ''}
 
 
 def figure(value):
@@ -21,9 +27,12 @@ def figure(value):
 
 @dataclass
 class Spread:
-    """Median, quartiles and number of some values; is_least: they are lower bounds."""
+    """Median, quartiles and number of some values; why_none: if there are none though there was
+    a turn.
+    """
     values: list
-    is_least: bool = False
+    bound: str = ''
+    why_none: str = ''
 
     @property
     def median(self):
@@ -41,9 +50,9 @@ class Spread:
 
     def __str__(self):
         if not self.values:
-            return '-'
+            return self.why_none or '-'
         low, high = (figure(v) for v in self.quartiles)
-        return f'{"≥ " if self.is_least else ""}{figure(self.median)} [{low}-{high}] ' \
+        return f'{self.bound}{" " if self.bound else ""}{figure(self.median)} [{low}-{high}] ' \
                f'n={len(self.values)}'
 
 
@@ -62,13 +71,27 @@ class Table:
         """Its turns, in the order of their rounds."""
         return [t for (c, d, _), t in self.turns.items() if c == case and d == dut]
 
-    def spread(self, case, dut, key):
-        values = [t.value(key, self.is_clean) for t in self.of(case, dut)]
+    def bound(self, case, dut, key):
+        """Of the device's figures, where the generator was busy nearly all the time."""
         idle = [t.value('idle', self.is_clean) for t in self.of(case, dut)]
         idle = [v for v in idle if v is not None]
-        is_least = key in ('mpps', 'gbits') and bool(idle) and \
-            statistics.median(idle) < GENERATOR_IDLE_MIN
-        return Spread([v for v in values if v is not None], is_least)
+        if not idle or statistics.median(idle) >= GENERATOR_IDLE_MIN:
+            return ''
+        return BOUNDS.get(key, '')
+
+    def why_none(self, case, dut, key):
+        """Of figures that there would be if other windows counted, too."""
+        turns = self.of(case, dut)
+        if not self.is_clean or all(t.value(key, False) is None for t in turns):
+            return ''
+        return f'no clean window in {len(turns)} turns'
+
+    def spread(self, case, dut, key):
+        values = [t.value(key, self.is_clean) for t in self.of(case, dut)]
+        values = [v for v in values if v is not None]
+        if not values:
+            return Spread([], why_none=self.why_none(case, dut, key))
+        return Spread(values, self.bound(case, dut, key))
 
     def ratio(self, over, under):
         """Of the main metric; over, under: (case, dut). Within each round."""
@@ -79,7 +102,18 @@ class Table:
             b = other.value(key, self.is_clean) if other else None
             if a is not None and b:
                 values.append(a / b)
-        return Spread(values)
+        above, below = self.bound(*over, key), OPPOSITE[self.bound(*under, key)]
+        return Spread(values, NEITHER if above and below else above or below)
+
+    def faults(self):
+        """Sentences about what kept turns from being clean, and how many each device had."""
+        counts = {}
+        for (case, dut, _), turn in self.turns.items():
+            for fault in turn.faults:
+                where = COLUMNS[self.suite.column](getattr(case, self.suite.column))
+                counts.setdefault((dut, where, fault), []).append(turn)
+        return [f'{dut}, {where}: {fault} in {len(turns)} turns, which do not count.'
+                for (dut, where, fault), turns in counts.items()]
 
     def base_case(self):
         """The case that others are compared with, if the suite has one."""
@@ -111,17 +145,20 @@ class Table:
         lines = [f'**{title}**', '', '| | ' + ' | '.join(names) + ' |',
                  '|---' * (len(names) + 1) + '|']
         for name, _, _, _, cells in self.rows():
-            if any(cells):
+            if any(c or c.why_none for c in cells):
                 lines.append(f'| {name} | ' + ' | '.join(str(c) for c in cells) + ' |')
-        return lines + ['']
+        return lines + [''] + [line for fault in self.faults() for line in (fault, '')]
 
     def csv(self):
         for _, unit, key, dut, cells in self.rows():
             for case, spread in zip(self.cases, cells):
+                where = [dut, *(getattr(case, f.name) for f in fields(Case)), key, unit]
                 if spread:
-                    yield [dut, *(getattr(case, f.name) for f in fields(Case)), key, unit,
+                    yield [*where, IN_ASCII.get(spread.bound, spread.bound),
                            *(f'{v:.6g}' for v in (spread.median, *spread.quartiles)),
                            len(spread.values), int(self.is_clean)]
+                elif spread.why_none:
+                    yield [*where, '', '', '', '', 0, int(self.is_clean)]
 
 
 class Report:

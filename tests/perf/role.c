@@ -33,7 +33,8 @@ role_prepare(struct role *r, const struct command *c, uint32_t n_guests, struct 
 
 	r->n_guests = last;
 	r->pattern = c->pattern;
-	r->macs = c->macs;
+	/* who has no peer sends nothing else: one station will do */
+	r->macs = r->id == last && last % 2 == 1 ? 1 : c->macs;
 	r->hist = hist;
 	r->station = 0;
 	r->to = (uint8_t)(((r->id - 1) ^ 1) + 1);
@@ -57,7 +58,9 @@ role_prepare(struct role *r, const struct command *c, uint32_t n_guests, struct 
 	}
 	r->is_hostile = false;
 	prepare_hostile(r, c->hostile);
-	r->is_checked = hist != NULL || c->pattern == COMMAND_MESH || c->pattern == COMMAND_FLOOD;
+	r->is_checked = hist != NULL || c->macs > 1 || c->pattern == COMMAND_MESH ||
+			c->pattern == COMMAND_FLOOD;
+	memset(r->next, 0, sizeof(r->next));
 	r->is_steady = c->macs == 1 && !c->is_mixed && !c->is_verified &&
 		       (c->pattern == COMMAND_PAIRS || c->pattern == COMMAND_FLOOD);
 	memcpy(&r->wanted, wanted, sizeof(wanted));
@@ -70,9 +73,9 @@ role_check(struct role *r, const uint8_t *f, uint64_t now)
 	uint8_t from = f[FRAME_FROM_AT];
 	uint64_t seq = frame_seq(f);
 
-	if (r->hist != NULL) {
+	if (r->hist != NULL)
 		hist_add(r->hist, now > seq ? now - seq : 0);
-	} else if (from <= FRAME_GUESTS_MAX) {
+	if (from <= FRAME_GUESTS_MAX) {
 		r->n_reordered += seq < r->next[from];
 		r->next[from] = seq + 1;
 	}

@@ -39,7 +39,7 @@ struct role {
 	uint64_t n_foreign;   /* frames that nobody sent it, such as the switch's own */
 	uint64_t n_reordered; /* frames after one that was sent later */
 
-	uint64_t next[FRAME_GUESTS_MAX + 1]; /* lowest number to come from each guest */
+	uint64_t next[FRAME_GUESTS_MAX + 1]; /* lowest number, or time, to come from each guest */
 };
 
 void role_init(struct role *r, uint8_t id);
@@ -47,7 +47,7 @@ void role_init(struct role *r, uint8_t id);
 /* What the guest does at this command. hist: where times go, if frames are stamped. */
 void role_prepare(struct role *r, const struct command *c, uint32_t n_guests, struct hist *hist);
 
-/* Looks at a frame that is this role's: its number, or how long it took until now, in ticks. */
+/* Looks at a frame that is this role's: its turn, and how long it took until now, in ticks. */
 void role_check(struct role *r, const uint8_t *f, uint64_t now);
 
 /* Below n, each number as likely as any other. */

@@ -34,11 +34,18 @@ def connect(place, dut, ring, cpu, guests='raw'):
             place.build, dut, cpu, packed=ring != 'split', in_order=ring == 'in-order',
             hugepages=place.hugepages, frame_max=dut.wiring.frame_max)
     try:
+        check_pages(place, dut, generator)
         settle(generator)
     except BaseException:
         generator.stop()
         raise
     return generator
+
+
+def check_pages(place, dut, generator):
+    """Guests in ordinary pages are slower, and whoever asked for hugepages has to know."""
+    if place.hugepages and dut.guests != 'tap' and not generator.agreed['hugepages']:
+        raise GeneratorError(f'{dut.name}: the guests found no hugepages any more')
 
 
 def settle(generator):
@@ -55,7 +62,8 @@ def settle(generator):
 
 def memory_mb(kind, wiring):
     """Of hugepages, for a device with that wiring, and for its guests."""
-    guests = wiring.ports * (GUEST_MB + RING_SIZE * wiring.frame_max // 1000000)
+    n_guests = wiring.ports + wiring.silent
+    guests = n_guests * (GUEST_MB + RING_SIZE * wiring.frame_max // 1000000)
     return kind.memory_mb(wiring) + guests
 
 
@@ -190,11 +198,13 @@ class Session:
             self.keep({'dut': dut.name, 'round': number, 'verb': verb, **vars(case), **answer})
 
         turn = Turn(case, number, dut.name)
-        asker = Asker(generator, case, self.limits, keep)
+        asker = Asker(generator, turn, self.limits, keep)
         dut.resume()
         try:
             asker.teach()
+            asker.warm_up()
             self.suites[case.suite].take(turn, asker, dut, self.counters)
+            turn.settle()
         finally:
             dut.pause()
         return turn

@@ -10,7 +10,7 @@ from counters import Counters
 from devices import DUTS
 from dut import DutError, Wiring
 from generator import GeneratorError, NotOffered
-from measure import Asker, Limits, Turn
+from measure import SLOW, Asker, Limits, Turn
 from session import connect, memory_mb
 from suites import SUITES
 
@@ -148,14 +148,16 @@ class Smoke:
         def do(generator, ring):
             for case in [c for c in cases if c.ring == ring]:
                 suite = SUITES[case.suite]
-                asker = Asker(generator, case, LIMITS, lambda verb, answer: None)
                 turn = Turn(case, 0, dut.name)
+                asker = Asker(generator, turn, LIMITS, lambda verb, answer: None)
                 asker.teach()
                 suite.take(turn, asker, dut, self.counters)
                 value = turn.every.get(suite.metrics[0].key, 0)
                 where = getattr(case, suite.column)
-                self.tally.check(f'{dut.name} {case.suite} {ring} {suite.column} {where}',
-                                 '' if value > 0 else f'no frames: {turn.every}')
+                fault = '' if value > 0 else f'no frames: {turn.every}'
+                if dut.is_ours:
+                    fault = fault or '; '.join(f for f in turn.faults if f != SLOW)
+                self.tally.check(f'{dut.name} {case.suite} {ring} {suite.column} {where}', fault)
 
         self.each_ring(dut, dict.fromkeys(c.ring for c in cases), do)
 

@@ -13,10 +13,19 @@
 /* Nanoseconds that the calling thread has waited since it was made; 0 if the kernel doesn't say. */
 uint64_t steal_self_ns(void);
 
-/* The thread of a process that has used the most CPU time, so the one that polls; 0: none. */
-pid_t steal_busiest(pid_t pid);
+/*
+ * The thread of a process that polls: of those that may run on this CPU only, the one that has used
+ * the most CPU time; of all, if there are none such; 0: none.
+ */
+pid_t steal_poller(pid_t pid, int cpu);
 
 /* Nanoseconds that it has waited; 0 for thread 0. */
 uint64_t steal_thread_ns(pid_t pid, pid_t thread);
+
+/*
+ * Seconds that the host of a virtual machine has kept the calling thread's CPU and this one for
+ * itself, in steps of 10 ms; 0 if it doesn't say.
+ */
+double steal_host_seconds(int cpu);
 
 #endif

@@ -53,6 +53,7 @@ class Suite:
                 fields[key] = values
         if name == 'macs':
             fields['stations'] = [2 * max(fields['macs'])]
+            fields['silent'] = [1]
         cases = [Case(name, **dict(zip(fields, values)))
                  for values in itertools.product(*fields.values())]
         return [c for c in cases if c.pattern != 'flood' or c.ports > 2]
@@ -72,7 +73,8 @@ SUITES = {
     'both': Suite('frames a second of both directions together',
                   measure.full_rate, RATE, 'size', 8,
                   {'ring': ['split', 'packed'], 'size': SIZES, 'both': True}),
-    'macs': Suite('frames a second by number of stations behind each guest',
+    'macs': Suite('frames a second by number of stations behind each of two guests, a third one '
+                  'hears nothing',
                   measure.full_rate, RATE, 'macs', 4, {'macs': MACS}, base=1),
     'ports': Suite('frames a second by number of ports: in pairs, and flooded to all',
                    measure.full_rate, RATE, 'ports', 4,

@@ -96,7 +96,7 @@ tap_send(struct group *group, const struct command *c, uint32_t i, uint32_t n_ma
 
 		if (!r->is_steady)
 			frame_write_head(t->frame, role_next(r), len);
-		frame_put_seq(t->frame, c->is_stamped ? clock_ticks() : r->n_sent);
+		frame_put_seq(t->frame, c->is_stamped ? pace_time(&group->pace, n) : r->n_sent);
 		if (write(t->fd, t->frame, len) != (ssize_t)len) {
 			role_unsend(r, 1);
 			break;

@@ -14,6 +14,7 @@ class Testpmd(Dut):
     name = 'testpmd'
     what = 'dpdk-testpmd io between net_vhost ports'
     mode = 'io'
+    is_paired = True
     end_codes = (0, -signal.SIGTERM)
 
     @classmethod

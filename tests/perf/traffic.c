@@ -56,9 +56,10 @@ write_frames(struct guest *g, const struct command *c, uint64_t seq, uint64_t st
 }
 
 uint32_t
-guest_send(struct guest *g, const struct command *c, uint32_t n_max)
+guest_send(struct guest *g, const struct command *c, const struct pace *pace, uint32_t n_max)
 {
-	uint64_t seq = c->is_stamped ? clock_ticks() : g->role.n_sent;
+	uint64_t seq = c->is_stamped ? pace_time(pace, 0) : g->role.n_sent;
+	uint64_t step = c->is_stamped ? (uint64_t)(1 / pace->per_tick) : 1;
 	uint32_t lens[GROUP_BURST_MAX], n = ring_n_free(g->tx);
 
 	if (n > n_max)
@@ -71,10 +72,10 @@ guest_send(struct guest *g, const struct command *c, uint32_t n_max)
 	if (g->sends_runts) {
 		ring_put(g->tx, 1, n);
 	} else if (g->role.is_steady) {
-		write_numbers(g, seq, c->is_stamped ? 0 : 1, n);
+		write_numbers(g, seq, step, n);
 		ring_put(g->tx, RING_HEADER_LEN + c->len, n);
 	} else {
-		write_frames(g, c, seq, c->is_stamped ? 0 : 1, lens, n);
+		write_frames(g, c, seq, step, lens, n);
 		ring_put_mixed(g->tx, lens, n);
 	}
 	ring_publish(g->tx);
