@@ -45,6 +45,8 @@ class Bridge(Dut):
     def unfit(cls, case):
         if case.ring != 'split' or case.layout != 'single':
             return 'rings and layouts: a TAP has none'
+        if case.offload != 'none':
+            return f'{case.offload}: it is measured without'
         if case.ports != 2:
             return f'{case.ports} ports: it is measured with two'
         if case.frame_max > 1518:

@@ -31,14 +31,18 @@ static bool
 set_word(struct command *c, const char *key, const char *value)
 {
 	static const char *const layouts[] = {"single", "two", "indirect", "chain", NULL};
+	static const char *const kinds[] = {"none", "csum", "tso", NULL};
 	static const char *const patterns[] = {"pairs", "mesh", "flood", NULL};
-	static const char *const hostiles[] = {"none", "stall", "storm", "runt", NULL};
+	static const char *const hostiles[] = {"none",	"stall",     "storm", "runt",
+					       "pulse", "interrupt", NULL};
 	int i = -1;
 
 	if (strcmp(key, "layout") == 0 && (i = find(layouts, value)) >= 0)
 		c->layout = (enum ring_layout)i;
 	else if (strcmp(key, "pattern") == 0 && (i = find(patterns, value)) >= 0)
 		c->pattern = (enum command_pattern)i;
+	else if (strcmp(key, "offload") == 0 && (i = find(kinds, value)) >= 0)
+		c->kind = (enum frame_kind)i;
 	else if (strcmp(key, "hostile") == 0 && (i = find(hostiles, value)) >= 0)
 		c->hostile = (enum command_hostile)i;
 	else if (strcmp(key, "size") == 0 && strcmp(value, "imix") == 0) {

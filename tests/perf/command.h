@@ -19,11 +19,17 @@
  *	layout=               of what guests send: single: header and frame in one descriptor; two:
  *	                      one each; indirect: these in a table; chain: the frame in pieces, in a
  *	                      table
+ *	offload=none          or what frames leave to be done: csum, the checksum of UDP; tso, TCP
+ *	        csum|tso      that is to be cut into segments, too; never of what teach sends
  *	rate=                 million frames a second of all senders together; 0: all that can be
- *	hostile=none          or what the last guest does, while its peer keeps quiet: stall (keeps
- *	        stall|storm|runt  receive buffers; here the peer sends to it), storm (broadcasts),
- *runt (chains of one byte) ms= frames= limit=    limit: most frames of a guest that are on their
- *way; 0: no limit
+ *	hostile=none          or what the last guest does, while its peer keeps quiet: storm
+ *	        storm|pulse   (broadcasts), pulse (the same for some milliseconds, then nothing as
+ *	        runt          long), runt (chains of one byte); or while its peer sends to it:
+ *	        stall         stall (keeps receive buffers), interrupt (wants one for whatever
+ *	        interrupt     comes)
+ *	ms=                   of a window
+ *	frames=               of verify
+ *	limit=                most frames of a guest that are on their way; 0: no limit
  *
  * Threads: any.
  */
@@ -33,6 +39,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "frame.h"
 #include "ring.h"
 
 enum command_pattern {
@@ -47,6 +54,8 @@ enum command_hostile {
 	COMMAND_STALL,
 	COMMAND_STORM,
 	COMMAND_RUNT,
+	COMMAND_PULSE,
+	COMMAND_INTERRUPT,
 };
 
 struct command {
@@ -57,6 +66,7 @@ struct command {
 	enum command_pattern pattern;
 	bool both_ways;
 	enum ring_layout layout;
+	enum frame_kind kind;
 	double mpps;
 	enum command_hostile hostile;
 	uint32_t ms;

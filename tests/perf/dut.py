@@ -67,6 +67,7 @@ class Wiring:
     frame_max: int = 1518  # bytes, without FCS
     stations: int = 0  # of all guests together; 0: few
     silent: int = 0  # further ports whose guests send nothing, if the device can have them
+    has_offloads: bool = False  # of checksums and segmentation
 
     @property
     def mtu(self):

@@ -49,6 +49,10 @@ gen_prepare(struct group *group, const struct command *c)
 
 		if (rc < 0)
 			return rc;
+		if (c->kind == FRAME_TSO && g->role.from > 0 &&
+		    gen->guests[g->role.from - 1].role.sends &&
+		    !frontend_has(&g->fe, VIRTIO_NET_F_GUEST_TSO4))
+			group->n_segments = frame_n_segments(c->len);
 	}
 	return 0;
 }
@@ -142,9 +146,11 @@ static const struct group_kind gen_kind = {
 	.fault = gen_fault,
 };
 
+/* Of guest i, from 0. */
 static struct guest_conf
-guest_conf_of(const struct options *o)
+guest_conf_of(const struct options *o, uint32_t i)
 {
+	bool is_plain = o->has_plain_receivers && i % 2 == 1;
 	struct guest_conf conf = {
 		.is_server = o->is_server,
 		.features = 1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << FRONTEND_F_PROTOCOL,
@@ -163,6 +169,10 @@ guest_conf_of(const struct options *o)
 		conf.required |= 1ull << VIRTIO_F_IN_ORDER;
 	if (o->has_event_idx)
 		conf.required |= 1ull << VIRTIO_RING_F_EVENT_IDX;
+	if (o->has_sum && !is_plain)
+		conf.required |= 1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_GUEST_CSUM;
+	if (o->has_tso && !is_plain)
+		conf.required |= 1ull << VIRTIO_NET_F_HOST_TSO4 | 1ull << VIRTIO_NET_F_GUEST_TSO4;
 	return conf;
 }
 
@@ -170,7 +180,6 @@ guest_conf_of(const struct options *o)
 static int
 gen_start(struct gen *gen, const struct options *o)
 {
-	const struct guest_conf conf = guest_conf_of(o);
 	struct group *group = &gen->group;
 
 	gen->guests = calloc(o->n_names, sizeof(*gen->guests));
@@ -178,18 +187,21 @@ gen_start(struct gen *gen, const struct options *o)
 		return -ENOMEM;
 	group->kind = &gen_kind;
 	group->n_guests = o->n_names;
-	group->n_buffers = conf.ring_size;
-	group->buffer_len = conf.rx_len;
+	group->n_buffers = o->ring_size;
+	group->buffer_len = o->rx_len;
 	for (uint32_t i = 0; i < o->n_names; i++) {
 		guest_init(&gen->guests[i], (uint8_t)(i + 1));
 		group->roles[i] = &gen->guests[i].role;
 	}
 	for (uint32_t i = 0; i < o->n_names; i++)
-		if (conf.is_server && guest_listen(&gen->guests[i], o->names[i]) < 0)
+		if (o->is_server && guest_listen(&gen->guests[i], o->names[i]) < 0)
 			goto fail;
-	for (uint32_t i = 0; i < o->n_names; i++)
+	for (uint32_t i = 0; i < o->n_names; i++) {
+		const struct guest_conf conf = guest_conf_of(o, i);
+
 		if (guest_start(&gen->guests[i], &conf, o->names[i], GEN_CONNECT_MS) < 0)
 			goto fail;
+	}
 	group_watch(group, o->switch_cpu, o->switch_pid);
 	printf("{\"features\": %" PRIu64 ", \"hugepages\": %s, \"clock_hz\": %.0f, "
 	       "\"probe\": %s}\n",
@@ -209,7 +221,7 @@ main(int argc, char **argv)
 	static const struct options_kind kind = {
 		.program = "perf_gen",
 		.names = "SOCKET SOCKET [SOCKET ...]",
-		.letters = "srlfpoemncdi",
+		.letters = "srlfpoektqmncdi",
 		.names_max = FRAME_GUESTS_MAX,
 	};
 	static struct gen gen;

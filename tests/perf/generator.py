@@ -7,11 +7,19 @@ import contextlib
 import json
 import select
 import subprocess
+from dataclasses import dataclass
 
 from dut import in_child, prefer
 
 ANSWER_S = 120  # the longest that an answer takes: a million stations, taught one by one
 
+RX_LEN = 2048  # bytes of a receive buffer
+RECORD_LEN = 12  # bytes before a frame
+GUEST_MB = 12  # of a guest with 1024 descriptors
+PMD_MB, PMD_SPARE, PMD_EXTRA = 40, 640, 512  # perf_pmd: at all, mbufs of a pool, bytes of two
+FEATURES = {0: 'CSUM', 1: 'GUEST_CSUM', 7: 'GUEST_TSO4', 11: 'HOST_TSO4', 15: 'MRG_RXBUF',
+            28: 'INDIRECT_DESC', 29: 'EVENT_IDX', 32: 'VERSION_1', 34: 'RING_PACKED',
+            35: 'IN_ORDER'}  # virtio 1.2 §5.1.3, §6
 ON_BY_DEFAULT = ('mergeable', 'hugepages')  # options that are switched off by --no-...
 
 
@@ -38,12 +46,59 @@ def words(options):
     return found
 
 
+@dataclass(frozen=True)
+class Link:
+    """What guests and device agree on."""
+    ring: str = 'split'
+    offload: str = 'none'  # that each guest asks for
+    takes: bool = True  # False: every second guest asks for none
+    sent_max: int = 1518  # bytes of the longest frame
+
+    def __str__(self):
+        words = [f'{self.ring} ring']
+        if self.offload != 'none':
+            words.append(self.offload + ('' if self.takes else ' for receivers without'))
+        return ', '.join(words)
+
+    def options(self):
+        return {'packed': self.ring != 'split', 'in_order': self.ring == 'in-order',
+                'csum': self.offload == 'csum', 'tso': self.offload == 'tso',
+                'plain_receivers': not self.takes, 'frame_max': self.sent_max}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What guests are like in the whole run."""
+    kind: str = 'raw'  # or 'pmd'
+    ring_size: int = 1024
+    event_idx: bool = False
+    mergeable: bool = True
+
+    def rx_len(self, sent_max):
+        """Bytes of a receive buffer: a whole frame, where one can't have several."""
+        return RX_LEN if self.mergeable else max(RX_LEN, sent_max + RECORD_LEN)
+
+    def options(self, sent_max):
+        return {'ring_size': self.ring_size, 'event_idx': self.event_idx,
+                'mergeable': self.mergeable, 'rx_len': self.rx_len(sent_max)}
+
+    def memory_mb(self, n_guests, link):
+        """Of hugepages, at most."""
+        sent_max = link.sent_max
+        if self.kind == 'pmd':
+            each = (self.ring_size + PMD_SPARE) * (self.rx_len(sent_max) + sent_max + PMD_EXTRA)
+            return PMD_MB + n_guests * each // (1 << 20)
+        # frames on their way out: in order there is a buffer for each descriptor
+        kept = sent_max if link.ring == 'in-order' else 0
+        long = self.ring_size * (kept + self.rx_len(sent_max) - RX_LEN) // 1000000
+        return n_guests * (GUEST_MB * max(self.ring_size, 1024) // 1024 + long)
+
+
 class Generator:
     """perf_gen, or what binary is: guests that are front-ends of vhost-user with rings of their
     own, 2 to 64, one for each of dut.sockets.
 
-    Options: packed, in_order, event_idx, mergeable, hugepages (bool); ring_size (descriptors),
-    rx_len (bytes of a receive buffer), frame_max (bytes of the longest frame).
+    Options: those of Link and Setup, and hugepages (bool).
     agreed: what it said at first: features, hugepages, clock_hz, probe.
     """
 
@@ -108,15 +163,17 @@ class Generator:
 
 
 class PmdGenerator(Generator):
-    """perf_pmd: two guests with the driver of DPDK (net_virtio_user).
+    """perf_pmd: guests with the driver of DPDK (net_virtio_user).
 
-    Options as a Generator's, without event_idx and rx_len. Verifies nothing, layouts are the
-    driver's own, and there are no hostile guests. To a server it connects, and a switch that
-    connects waits for it.
+    Options as a Generator's, without event_idx, tso and plain_receivers. Verifies nothing, layouts
+    are the driver's own, and there are no hostile guests. To a server it connects, and a switch
+    that connects waits for it.
     """
 
     def __init__(self, build, dut, cpu, **options):
-        super().__init__(build / 'tests/perf/perf_pmd', dut, cpu, **options)
+        kept = {key: value for key, value in options.items()
+                if key not in ('event_idx', 'tso', 'plain_receivers')}
+        super().__init__(build / 'tests/perf/perf_pmd', dut, cpu, **kept)
 
 
 class TapGenerator(Generator):

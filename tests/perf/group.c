@@ -27,6 +27,10 @@ misfit(const struct group *group, const struct command *c)
 		return "only perf_gen verifies or has hostile guests";
 	if (c->is_verified && (c->pattern != COMMAND_PAIRS || c->hostile != COMMAND_NONE))
 		return "verify: only pattern=pairs, without hostile guests";
+	if (c->kind == FRAME_TSO && (c->pattern != COMMAND_PAIRS || c->is_stamped || c->is_mixed ||
+				     frame_n_segments(c->len) < 2))
+		return "offload=tso: only pattern=pairs, window or verify, and frames that need "
+		       "segments";
 	if (c->is_stamped && c->pattern != COMMAND_PAIRS)
 		return "latency: only pattern=pairs";
 	if (c->hostile != COMMAND_NONE &&
@@ -35,15 +39,20 @@ misfit(const struct group *group, const struct command *c)
 	return NULL;
 }
 
-/* So few that no receiver's buffers run out, or as the command says. */
+/*
+ * So few that no receiver's buffers run out, or as the command says. TCP's windows see to that for
+ * long frames, too.
+ */
 static uint32_t
 in_flight_max(const struct group *group, const struct command *c)
 {
 	uint32_t len = c->len + RING_HEADER_LEN;
 	uint32_t per_frame = (len + group->buffer_len - 1) / group->buffer_len;
-	uint32_t most = group->n_buffers / 2 / per_frame;
+	uint32_t n_buffers = per_frame > group->n_segments ? per_frame : group->n_segments;
+	uint32_t most = group->n_buffers / 2 / n_buffers;
 
-	if (c->limit > 0 || !(c->is_verified || c->pattern == COMMAND_TEACH))
+	if (c->limit > 0 ||
+	    !(c->is_verified || c->pattern == COMMAND_TEACH || c->kind == FRAME_TSO))
 		return c->limit;
 	return most > 0 ? most : 1;
 }
@@ -60,7 +69,7 @@ group_prepare(struct group *group, const struct command *c, char *error, size_t 
 	}
 	memset(&group->hist, 0, sizeof(group->hist));
 	group->pace = (struct pace){0};
-	group->in_flight = in_flight_max(group, c);
+	group->n_segments = 1;
 	group->fanout = c->pattern == COMMAND_FLOOD ? group->n_guests - 1 : 1;
 	group->n_counted = group->n_guests - (c->hostile != COMMAND_NONE ? 2 : 0);
 	for (uint32_t i = 0; i < group->n_guests; i++) {
@@ -68,15 +77,37 @@ group_prepare(struct group *group, const struct command *c, char *error, size_t 
 			     c->is_stamped ? &group->hist : NULL);
 		group->sent_before[i] = group->roles[i]->n_sent;
 		group->received_before[i] = group->roles[i]->n_received;
+		group->forgiven[i] = 0;
 	}
 	rc = group->kind->prepare(group, c);
+	group->in_flight = in_flight_max(group, c);
 	if (rc == -EMSGSIZE)
 		snprintf(error, error_size, "size=%u: more than --frame-max", c->len);
 	else if (rc == -ENOTSUP)
-		snprintf(error, error_size, "layout: these guests or the switch can't do it");
+		snprintf(error, error_size,
+			 "layout or offload: these guests or the switch can't do it");
 	else if (rc < 0)
 		snprintf(error, error_size, "the guests can't be made ready: %s", strerror(-rc));
 	return rc == 0;
+}
+
+/* Frames of guest i to one other that are on their way, or lost. */
+static uint64_t
+n_out(const struct group *group, uint32_t i)
+{
+	const struct role *r = group->roles[i];
+	uint32_t to = r->to - 1u;
+
+	return r->n_sent - group->sent_before[i] -
+	       (group->roles[to]->n_received - group->received_before[to]) / group->n_segments;
+}
+
+void
+group_forgive(struct group *group)
+{
+	for (uint32_t i = 0; i < group->n_guests; i++)
+		if (group->roles[i]->sends && group->roles[i]->to != FRAME_BROADCAST)
+			group->forgiven[i] = n_out(group, i);
 }
 
 /* How many frames guest i may send without more being on their way than allowed. */
@@ -84,13 +115,13 @@ static uint32_t
 room(const struct group *group, uint32_t i)
 {
 	const struct role *r = group->roles[i];
-	uint32_t to = r->to - 1u, n;
 	uint64_t out;
+	uint32_t n;
 
 	if (group->in_flight == 0 || r->to == FRAME_BROADCAST)
 		return UINT32_MAX;
-	out = r->n_sent - group->sent_before[i] -
-	      (group->roles[to]->n_received - group->received_before[to]);
+	out = n_out(group, i);
+	out -= out < group->forgiven[i] ? out : group->forgiven[i];
 	n = out < group->in_flight ? group->in_flight - (uint32_t)out : 0;
 	if (r->pattern == COMMAND_TEACH && n > r->macs - r->station)
 		n = r->macs - r->station;
@@ -105,6 +136,9 @@ send_some(struct group *group, const struct command *c, uint32_t i, uint32_t bud
 	uint32_t n_max = c->burst, n_room, n_sent;
 
 	if (!r->sends)
+		return 0;
+	if (r->is_hostile && c->hostile == COMMAND_PULSE &&
+	    clock_ticks() / (uint64_t)(clock_hz * GROUP_PULSE_MS / 1000) % 2 == 0)
 		return 0;
 	if (r->is_hostile) {
 		*n += group->kind->send(group, c, i, GROUP_BURST_MAX);
@@ -152,7 +186,7 @@ group_missing(const struct group *group)
 		n_sent += group->roles[i]->n_sent - group->sent_before[i];
 		n_received += group->roles[i]->n_received - group->received_before[i];
 	}
-	n_sent *= group->fanout;
+	n_sent *= (uint64_t)group->fanout * group->n_segments;
 	return n_sent > n_received ? n_sent - n_received : 0;
 }
 

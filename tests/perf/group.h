@@ -24,6 +24,7 @@
 enum {
 	GROUP_BURST_MAX = 64, /* frames that a guest sends at once */
 	GROUP_BURST_PACED = 32,
+	GROUP_PULSE_MS = 5, /* of a hostile guest's pulse, and of the pause after it */
 
 	/* Time without a frame after which */
 	GROUP_QUIET_MS = 5,    /* nothing more will come, if nothing is missing; */
@@ -35,7 +36,7 @@ struct group;
 
 struct group_kind {
 	/* Makes the guests ready for a command that their roles are prepared for; nothing is in
-	 * flight. 0 or -errno. */
+	 * flight. Sets the group's n_segments if it is not 1. 0 or -errno. */
 	int (*prepare)(struct group *group, const struct command *c);
 
 	/* Guests first and, if n is 2, the next one receive what there is. Returns how much moved.
@@ -73,9 +74,12 @@ struct group {
 	pid_t switch_pid;    /* 0: not known */
 
 	/* of the command */
-	uint32_t n_counted; /* guests whose figures count: not the hostile one and its peer */
-	uint32_t fanout;    /* copies of a frame that arrive if none is lost */
-	uint32_t in_flight; /* most frames of a guest on their way; 0: no limit */
+	uint32_t n_counted;  /* guests whose figures count: not the hostile one and its peer */
+	uint32_t fanout;     /* copies of a frame that arrive if none is lost */
+	uint32_t n_segments; /* pieces that each frame arrives in, each of them counted as received
+			      */
+	uint32_t in_flight;  /* most frames of a guest on their way; 0: no limit */
+	uint64_t forgiven[FRAME_GUESTS_MAX]; /* frames of each that count as on their way no more */
 	uint64_t sent_before[FRAME_GUESTS_MAX], received_before[FRAME_GUESTS_MAX];
 	struct hist hist;
 
@@ -100,6 +104,9 @@ bool group_prepare(struct group *group, const struct command *c, char *error, si
  */
 uint32_t group_round(struct group *group, const struct command *c, uint32_t budget,
 		     uint32_t *n_sent);
+
+/* What is on its way is lost: others may be sent in its stead. */
+void group_forgive(struct group *group);
 
 /*
  * Frames sent since group_prepare() that have not arrived, each copy of a broadcast; without those

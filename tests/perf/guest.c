@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,10 +158,37 @@ guest_close(struct guest *g)
 	guest_init(g, g->role.id);
 }
 
+/* What is written before each frame (virtio 1.2 §5.1.6.2). */
+static struct virtio_net_hdr_mrg_rxbuf
+record_of(enum frame_kind kind)
+{
+	struct virtio_net_hdr_mrg_rxbuf record = {0};
+
+	if (kind != FRAME_PLAIN) {
+		record.hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		record.hdr.csum_start = FRAME_L4_AT;
+		record.hdr.csum_offset = (uint16_t)(frame_sum_at(kind) - FRAME_L4_AT);
+	}
+	if (kind == FRAME_TSO) {
+		record.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		record.hdr.gso_size = FRAME_SEGMENT_LEN;
+		record.hdr.hdr_len = FRAME_TCP_BODY_AT;
+	}
+	return record;
+}
+
+static bool
+may_send(const struct guest *g, enum frame_kind kind)
+{
+	return kind == FRAME_PLAIN || !g->role.sends ||
+	       frontend_has(&g->fe, kind == FRAME_TSO ? VIRTIO_NET_F_HOST_TSO4 : VIRTIO_NET_F_CSUM);
+}
+
 int
 guest_prepare(struct guest *g, const struct command *c, const struct guest *peer)
 {
 	const struct frame_ends ends = {.from = g->role.id, .to = g->role.to};
+	const struct virtio_net_hdr_mrg_rxbuf record = record_of(c->kind);
 	struct ring_buffers buffers = {
 		.gpa = g->tx_gpa,
 		.stride = stride_of(c->len + RING_HEADER_LEN),
@@ -169,20 +197,24 @@ guest_prepare(struct guest *g, const struct command *c, const struct guest *peer
 
 	g->peer = peer;
 	g->is_stalled = g->role.is_hostile && c->hostile == COMMAND_STALL;
+	ring_want_interrupts(g->rx, g->role.is_hostile && c->hostile == COMMAND_INTERRUPT);
 	g->sends_runts = g->role.is_hostile && c->hostile == COMMAND_RUNT;
 	if (c->layout >= RING_INDIRECT && !frontend_has(&g->fe, VIRTIO_RING_F_INDIRECT_DESC))
+		return -ENOTSUP;
+	if (!may_send(g, c->kind))
 		return -ENOTSUP;
 	buffers.n = (uint32_t)(g->tx_size / buffers.stride);
 	if (buffers.n == 0 || (g->tx->is_in_order && buffers.n < g->tx->size) ||
 	    ring_table_len(c->layout, buffers.len) > g->tx->n_table_descs / g->tx->size)
 		return -EMSGSIZE;
 	g->tx_stride = buffers.stride;
+	memcpy(&g->tx_record, &record, sizeof(g->tx_record));
 	ring_set_layout(g->tx, g->sends_runts ? RING_SINGLE : c->layout, &buffers);
 	for (uint16_t i = 0; i < g->tx->n_slots; i++) {
 		uint8_t *buffer = g->tx_buffers + (size_t)i * g->tx_stride;
 
-		memset(buffer, 0, RING_HEADER_LEN);
-		frame_write(buffer + RING_HEADER_LEN, ends, c->len, 0);
+		memcpy(buffer, &record, RING_HEADER_LEN);
+		frame_write(buffer + RING_HEADER_LEN, ends, c->kind, c->len, 0);
 	}
 	return c->is_verified ? verify_prepare(g, c) : 0;
 }

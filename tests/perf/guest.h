@@ -38,7 +38,8 @@ struct guest {
 	uint64_t tx_gpa, tx_size; /* of the buffers */
 	uint8_t *rx_buffers, *tx_buffers;
 	uint32_t rx_len, rx_stride, tx_stride; /* bytes; tx_stride as guest_prepare() needs it */
-	bool is_stalled;		       /* keeps what it receives */
+	uint64_t tx_record; /* the first 8 bytes of what is written before each frame */
+	bool is_stalled;    /* keeps what it receives */
 	bool sends_runts;
 
 	/* what guest_reclaim() has left to guest_receive() */

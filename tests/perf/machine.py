@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The machine that is measured on: whether it will do, its hugepages, and what it is."""
 import contextlib
+import json
 import os
 import pathlib
 import platform
 import statistics
+import subprocess
 
 PAGES = pathlib.Path('/sys/kernel/mm/hugepages/hugepages-2048kB')
 PAGE_MB = 2
@@ -80,6 +82,44 @@ def describe():
     with contextlib.suppress(OSError):
         release = ', ' + platform.freedesktop_os_release()['PRETTY_NAME']
     return f'{os.cpu_count()} CPUs {cpu}, Linux {platform.release()}{release}'
+
+
+def cache_line(cpu=0):
+    """The sizes of a CPU's caches and who shares the last one, in a few words."""
+    caches = {}
+    for index in pathlib.Path(f'/sys/devices/system/cpu/cpu{cpu}/cache').glob('index*'):
+        with contextlib.suppress(OSError):
+            level, size, shared = ((index / name).read_text(encoding='ascii').strip()
+                                   for name in ('level', 'size', 'shared_cpu_list'))
+            caches[level] = f'L{level} {size}', shared
+    if not caches:
+        return 'caches not known'
+    last = max(caches)
+    return f'{", ".join(caches[level][0] for level in sorted(caches))}, the last one of CPUs ' \
+           f'{caches[last][1]}'
+
+
+def hypervisor():
+    """Which one this is a guest of, as far as it says."""
+    try:
+        done = subprocess.run(['lscpu'], capture_output=True, text=True, timeout=20, check=False,
+                              env={**os.environ, 'LC_ALL': 'C'})
+        found = dict(line.split(':', 1) for line in done.stdout.splitlines() if ':' in line)
+    except (OSError, subprocess.TimeoutExpired):
+        return 'whether in a virtual machine is not known'
+    vendor = found.get('Hypervisor vendor', '').strip()
+    return f'virtual machine ({vendor})' if vendor else 'no hypervisor'
+
+
+def describe_build(place):
+    """How our programs were built, what memory they have, and on what kind of machine."""
+    built = {}
+    with contextlib.suppress(OSError, ValueError):
+        options = json.loads((place.build / 'meson-info/intro-buildoptions.json').read_text())
+        built = {o['name']: o['value'] for o in options}
+    pages = 'hugepages of 2 MB' if place.hugepages else 'ordinary pages'
+    return [f'built as {built.get("buildtype", "is not known")}, {pages}',
+            f'{hypervisor()}; {cache_line(place.cpu)}']
 
 
 def describe_windows(answers, probe_ns, stolen_part):

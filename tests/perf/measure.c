@@ -13,6 +13,7 @@
 
 enum {
 	MEASURE_SETTLE_MS = 5, /* of traffic before a window counts */
+	MEASURE_LOST_MS = 2,   /* without a frame, where few may be on their way: they are lost */
 };
 
 /* What happened in a window. */
@@ -104,7 +105,8 @@ run_for(struct group *group, const struct command *c, uint32_t ms, struct window
 {
 	const uint64_t start = clock_ticks();
 	const uint64_t until = start + (uint64_t)(clock_hz * ms / 1000);
-	uint64_t now = start, idle = 0, gap = 0;
+	const uint64_t lost = (uint64_t)(clock_hz * MEASURE_LOST_MS / 1000);
+	uint64_t now = start, idle = 0, gap = 0, moved = start;
 
 	group->pace = pace_start(c->mpps, c->burst, start);
 	if (c->is_stamped)
@@ -117,6 +119,10 @@ run_for(struct group *group, const struct command *c, uint32_t ms, struct window
 		now = clock_ticks();
 		if (n == 0)
 			idle += now - then;
+		else
+			moved = now;
+		if (now - moved > lost && group->in_flight > 0)
+			group_forgive(group);
 		if (now - then > gap)
 			gap = now - then;
 	}
@@ -202,7 +208,7 @@ print_window(const struct group *group, const struct window *w)
 	const uint32_t n = group->n_counted;
 
 	printf("\"seconds\": %.6f, \"mpps\": %.4f, \"rate\": %.4f, ", w->seconds,
-	       (double)sum(w->received, n) / w->seconds / 1e6,
+	       (double)sum(w->received, n) / group->n_segments / w->seconds / 1e6,
 	       (double)sum(w->sent, n) / w->seconds / 1e6);
 	print_list("received", w->received, group->n_guests);
 	printf(", ");
@@ -291,6 +297,9 @@ measure_teach(struct group *group, struct command *c)
 	uint64_t ticks, n_frames = 0;
 
 	c->pattern = COMMAND_TEACH;
+	if (c->kind == FRAME_TSO)
+		c->len = FRAME_LEN_MIN;
+	c->kind = FRAME_PLAIN;
 	c->burst = 1;
 	if (!prepare(group, c))
 		return;
@@ -330,7 +339,7 @@ measure_verify(struct group *group, struct command *c)
 	printf(", ");
 	print_list("sent", w.sent, group->n_guests);
 	printf(", \"bad\": %" PRIu64 ", \"foreign\": %" PRIu64
-	       ", \"given_back\": %s, \"fault\": \"%s\"}\n",
-	       group->kind->n_bad(group) - n_bad, w.foreign, is_back ? "true" : "false",
-	       group->kind->fault(group));
+	       ", \"segments\": %u, \"given_back\": %s, \"fault\": \"%s\"}\n",
+	       group->kind->n_bad(group) - n_bad, w.foreign, group->n_segments,
+	       is_back ? "true" : "false", group->kind->fault(group));
 }

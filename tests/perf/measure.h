@@ -6,7 +6,9 @@
  * What answers say:
  *	seconds                 that were measured
  *	sent, received          frames (teach: of all guests together)
- *	mpps                    million frames received a second, by all guests that count
+ *	mpps                    million frames received a second, by all guests that count; one
+ *				that arrives in segments counts once here, but its segments in
+ *				received and lost
  *	rate                    the same of frames sent
  *	lost                    frames that did not arrive; of a broadcast, each copy counts
  *	unsent                  with a rate: that were due and found no room in time
@@ -20,6 +22,7 @@
  *	probe_ns                distance of their CPUs before and after, -1: not known
  *	bad_used                buffers that came back though the switch had them not
  *	p50_ns .. max_ns, mean_ns, n    of n frames: from when each was due to its arrival
+ *	segments                verify: pieces that each frame arrives in
  *	bad, fault, given_back  verify: frames that are not as they were sent, and how the first
  *				differs; is all that was sent given back?
  *

@@ -32,6 +32,9 @@ static const struct {
 	{'p', "packed", NULL, "packed rings, or fail"},
 	{'o', "in-order", NULL, "IN_ORDER, or fail"},
 	{'e', "event-idx", NULL, "EVENT_IDX, or fail"},
+	{'k', "csum", NULL, "checksums are left to others, or fail"},
+	{'t', "tso", NULL, "the same, and segments of TCP over IPv4, or fail"},
+	{'q', "plain-receivers", NULL, "but every second guest neither leaves nor takes any"},
 	{'m', "no-mergeable", NULL, "no mergeable receive buffers"},
 	{'n', "no-hugepages", NULL, "guest memory in ordinary pages"},
 	{'c', "cpu", "N", "run there"},
@@ -99,6 +102,9 @@ set_flag(struct options *o, int letter)
 	o->is_packed |= letter == 'p';
 	o->is_in_order |= letter == 'o';
 	o->has_event_idx |= letter == 'e';
+	o->has_sum |= letter == 'k' || letter == 't';
+	o->has_tso |= letter == 't';
+	o->has_plain_receivers |= letter == 'q';
 	o->is_mergeable &= letter != 'm';
 	o->has_hugepages &= letter != 'n';
 }

@@ -17,6 +17,8 @@
 struct options {
 	bool is_server; /* the guests listen, the switch connects */
 	bool is_packed, is_in_order, has_event_idx;
+	bool has_sum, has_tso;	  /* what guests may leave to the switch, and take as it is left */
+	bool has_plain_receivers; /* but every second guest has none of it */
 	bool is_mergeable, has_hugepages;
 	uint16_t ring_size;
 	uint32_t rx_len, frame_max; /* bytes */

@@ -18,6 +18,7 @@ MTU_MAX = 9702  # of its DPDK ports, when it does no segmentation itself
 N_MBUFS = 262144  # that it allocates; it tries fewer if there is no room, while guests starve
 MBUF_EXTRA = 1280  # bytes of one beside the frame, its rounding included
 MEMORY_MB = 256  # for the rest
+LARGE_MB = 256  # for frames that are still to be cut into segments
 MAC_TABLE_MAX = 1000000  # the most that it accepts
 BRIDGE = 'perf'
 
@@ -75,11 +76,14 @@ class Ovs(Dut):
             return f'{case.frame_max} B: its ports take an MTU of at most {MTU_MAX}'
         if 2 * case.macs > MAC_TABLE_MAX:
             return f'{2 * case.macs} stations: its table takes {MAC_TABLE_MAX}'
+        if not case.takes:
+            return f'{case.offload}: for a receiver that takes none it does not do it, either'
         return None
 
     @classmethod
     def memory_mb(cls, wiring):
-        return MEMORY_MB + N_MBUFS * (wiring.frame_max + MBUF_EXTRA) // (1 << 20)
+        large = LARGE_MB if wiring.has_offloads else 0
+        return MEMORY_MB + large + N_MBUFS * (wiring.frame_max + MBUF_EXTRA) // (1 << 20)
 
     def tool(self, program):
         return str(self.root / 'usr' / program)
@@ -128,6 +132,7 @@ class Ovs(Dut):
             extra = '--no-huge --no-shconf --no-pci --no-telemetry'
         self.set_up('init', '--', 'set', 'Open_vSwitch', '.', 'other_config:dpdk-init=true',
                     f'other_config:dpdk-extra="{extra}"', *memory,
+                    f'other_config:userspace-tso-enable={str(self.wiring.has_offloads).lower()}',
                     f'other_config:pmd-cpu-mask={1 << self.cpu:#x}',
                     f'other_config:dpdk-lcore-mask={1 << self.place.main_cpu:#x}')
         self.process = self.spawn(self.command(), self.log,

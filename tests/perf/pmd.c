@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pmd.c: perf_pmd, guests with the driver of DPDK: two net_virtio_user ports in one thread. What
- * rings and chains look like is the driver's own affair.
+ * pmd.c: perf_pmd, guests with the driver of DPDK: net_virtio_user ports in one thread. What rings
+ * and chains look like is the driver's own affair.
  *
  * It connects both, says what was agreed, and obeys commands (command.h).
  */
@@ -25,13 +25,14 @@
 #include "options.h"
 
 enum {
-	PMD_GUESTS_MAX = 2,
+	PMD_GUESTS_MAX = 4,
 	PMD_BURST = 64,
 	PMD_CACHE = 256,    /* mbufs that a pool keeps at hand */
 	PMD_MEMORY_MB = 24, /* of all that is not mbufs */
 	PMD_WORD_MAX = 320, /* bytes of an EAL option: a device with its socket's path */
 	PMD_ETHER_LEN = RTE_ETHER_HDR_LEN,
 	PMD_CONNECT_MS = 10000,
+	PMD_FRAME_MAX = UINT16_MAX - RTE_PKTMBUF_HEADROOM, /* bytes: a frame is one mbuf */
 };
 
 struct pmd {
@@ -43,6 +44,7 @@ struct pmd {
 struct pmds {
 	struct group group; /* first: a struct group of this kind is a struct pmds */
 	struct pmd guests[PMD_GUESTS_MAX];
+	bool has_sum; /* checksums may be left to the switch */
 };
 
 static struct pmd *
@@ -54,6 +56,7 @@ pmd_of(struct group *group, uint32_t i)
 /* What to write into each mbuf of a pool. */
 struct blank {
 	struct frame_ends ends;
+	enum frame_kind kind;
 	uint32_t len;
 };
 
@@ -64,17 +67,19 @@ fill_blank(struct rte_mempool *pool, void *arg, void *object, unsigned int i)
 	struct rte_mbuf *m = object;
 
 	(void)pool, (void)i;
-	frame_write((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, blank->ends, blank->len, 0);
+	frame_write((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, blank->ends, blank->kind,
+		    blank->len, 0);
 }
 
 static int
 pmd_prepare(struct group *group, const struct command *c)
 {
-	if (c->layout != RING_SINGLE)
+	if (c->layout != RING_SINGLE || c->kind == FRAME_TSO ||
+	    (c->kind == FRAME_SUM && !((struct pmds *)group)->has_sum))
 		return -ENOTSUP;
 	for (uint32_t i = 0; i < group->n_guests; i++) {
 		struct pmd *p = pmd_of(group, i);
-		struct blank blank = {{.from = p->role.id, .to = p->role.to}, c->len};
+		struct blank blank = {{.from = p->role.id, .to = p->role.to}, c->kind, c->len};
 
 		if (c->len + RTE_PKTMBUF_HEADROOM > rte_pktmbuf_data_room_size(p->tx))
 			return -EMSGSIZE;
@@ -129,10 +134,16 @@ pmd_send(struct group *group, const struct command *c, uint32_t i, uint32_t n_ma
 		uint32_t len = c->is_mixed ? frame_mix_len(r->n_sent + k) : c->len;
 
 		if (!r->is_steady)
-			frame_write_head(f, role_next(r), len);
-		frame_put_seq(f, c->is_stamped ? pace_time(&group->pace, k) : r->n_sent + k);
+			frame_write_head(f, role_next(r), c->kind, len);
+		frame_put_seq(f, c->kind,
+			      c->is_stamped ? pace_time(&group->pace, k) : r->n_sent + k);
 		mbufs[k]->data_len = (uint16_t)len;
 		mbufs[k]->pkt_len = len;
+		if (c->kind == FRAME_SUM) {
+			mbufs[k]->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
+			mbufs[k]->l2_len = RTE_ETHER_HDR_LEN;
+			mbufs[k]->l3_len = FRAME_L4_AT - RTE_ETHER_HDR_LEN;
+		}
 	}
 	n_sent = rte_eth_tx_burst(p->port, 0, mbufs, (uint16_t)n);
 	if (n_sent < n)
@@ -202,10 +213,15 @@ static int
 start_port(struct pmd *p, uint32_t i, const struct options *o, const char **step)
 {
 	struct rte_eth_conf conf = {.rxmode.mtu = o->frame_max - PMD_ETHER_LEN};
+	const uint64_t sums = RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
 	struct rte_mempool *rx;
 	char name[32];
 	int rc;
 
+	if (o->has_sum) {
+		conf.rxmode.offloads = sums;
+		conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	}
 	snprintf(name, sizeof(name), "rx%u", i);
 	rx = rte_pktmbuf_pool_create(name, pool_size(o), PMD_CACHE, 0,
 				     (uint16_t)(o->rx_len + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY);
@@ -222,7 +238,7 @@ start_port(struct pmd *p, uint32_t i, const struct options *o, const char **step
 	if (rc < 0)
 		return rc;
 	if (o->frame_max + RING_HEADER_LEN > o->rx_len)
-		conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER;
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
 	*step = "the driver can't be started";
 	rc = rte_eth_dev_configure(p->port, 1, 1, &conf);
 	if (rc == 0)
@@ -243,6 +259,8 @@ ask_features(struct frontend *fe, const struct options *o, const char *socket, u
 	int rc = o->is_server ? frontend_listen(fe, socket) : 0;
 
 	required |= o->is_packed ? 1ull << VIRTIO_F_RING_PACKED : 0;
+	if (o->has_sum)
+		required |= 1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_GUEST_CSUM;
 	required |= o->is_in_order ? 1ull << VIRTIO_F_IN_ORDER : 0;
 	*features = required | 1ull << VIRTIO_F_VERSION_1;
 	*features |= o->is_mergeable ? 1ull << VIRTIO_NET_F_MRG_RXBUF : 0;
@@ -282,6 +300,7 @@ pmds_start(struct pmds *pmds, const struct options *o)
 	}
 	if (start_eal(o) < 0)
 		return -1;
+	pmds->has_sum = o->has_sum;
 	group->kind = &pmd_kind;
 	group->n_guests = o->n_names;
 	group->n_buffers = o->ring_size;
@@ -310,8 +329,8 @@ main(int argc, char **argv)
 {
 	static const struct options_kind kind = {
 		.program = "perf_pmd",
-		.names = "SOCKET SOCKET",
-		.letters = "srlfpomncdi",
+		.names = "SOCKET SOCKET [SOCKET ...]",
+		.letters = "srlfpokmncdi",
 		.names_max = PMD_GUESTS_MAX,
 	};
 	static struct pmds pmds;
@@ -323,6 +342,11 @@ main(int argc, char **argv)
 		pmds.guests[i].port = RTE_MAX_ETHPORTS;
 	if (!options_parse(&o, &kind, argc, argv))
 		return 2;
+	if (o.frame_max > PMD_FRAME_MAX || o.rx_len > PMD_FRAME_MAX) {
+		fprintf(stderr, "perf_pmd: frame-max and rx-len are %d bytes at most\n",
+			PMD_FRAME_MAX);
+		return 2;
+	}
 	rc = options_settle(&o, &kind);
 	if (rc == 0)
 		rc = pmds_start(&pmds, &o);

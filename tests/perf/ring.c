@@ -58,6 +58,22 @@ take_parts(struct ring *r, struct frontend *fe, uint32_t region)
 	return true;
 }
 
+void
+ring_want_interrupts(struct ring *r, bool wants)
+{
+	r->wants_interrupts = wants;
+	if (r->is_packed) {
+		__atomic_store_n(&r->driver->flags,
+				 wants ? VRING_PACKED_EVENT_FLAG_ENABLE
+				       : VRING_PACKED_EVENT_FLAG_DISABLE,
+				 __ATOMIC_RELEASE);
+	} else {
+		r->avail->ring[r->size] = r->used_next - !wants;
+		__atomic_store_n(&r->avail->flags, wants ? 0 : VRING_AVAIL_F_NO_INTERRUPT,
+				 __ATOMIC_RELEASE);
+	}
+}
+
 struct ring *
 ring_create(struct frontend *fe, uint32_t region, uint16_t index, uint16_t size,
 	    uint32_t n_table_descs)

@@ -54,6 +54,7 @@ struct ring {
 	bool is_packed;
 	bool is_in_order;
 	bool has_event_idx;
+	bool wants_interrupts;
 	bool is_rx;    /* the guest receives from it: buffers are the switch's to write */
 	uint16_t size; /* descriptors, a power of two */
 	struct vring_desc *desc;
@@ -117,6 +118,9 @@ void ring_put(struct ring *r, uint32_t len, uint32_t n);
 
 /* The same, with a length for each. */
 void ring_put_mixed(struct ring *r, const uint32_t *lens, uint32_t n);
+
+/* Whether the switch is to interrupt the guest when it has used something; nobody waits for it. */
+void ring_want_interrupts(struct ring *r, bool wants);
 
 /* Makes what was put visible, and kicks if the switch asks for it. */
 void ring_publish(struct ring *r);

@@ -158,7 +158,7 @@ ring_take(struct ring *r, struct ring_done *done)
 		n = take_in_order(r, done);
 	else
 		n = r->is_packed ? take_packed(r, done) : take_split(r, done);
-	if (r->has_event_idx && !r->is_packed && n > 0) /* as far away as can be: we poll */
-		r->avail->ring[r->size] = r->used_next - 1;
+	if (r->has_event_idx && !r->is_packed && n > 0) /* if not the next, as far away as can be */
+		r->avail->ring[r->size] = r->used_next - !r->wants_interrupts;
 	return n;
 }

@@ -17,10 +17,10 @@ prepare_hostile(struct role *r, enum command_hostile hostile)
 
 	if (hostile == COMMAND_NONE || r->id < r->n_guests - 1)
 		return;
-	/* somebody has to send to the one that stalls */
-	r->sends = (hostile == COMMAND_STALL) != is_it;
+	/* somebody has to send to one that is hostile by what it does with it */
+	r->sends = (hostile == COMMAND_STALL || hostile == COMMAND_INTERRUPT) != is_it;
 	r->is_hostile = is_it;
-	if (is_it && hostile == COMMAND_STORM)
+	if (is_it && (hostile == COMMAND_STORM || hostile == COMMAND_PULSE))
 		r->to = FRAME_BROADCAST;
 }
 
@@ -33,6 +33,7 @@ role_prepare(struct role *r, const struct command *c, uint32_t n_guests, struct 
 
 	r->n_guests = last;
 	r->pattern = c->pattern;
+	r->kind = c->kind;
 	/* who has no peer sends nothing else: one station will do */
 	r->macs = r->id == last && last % 2 == 1 ? 1 : c->macs;
 	r->hist = hist;
@@ -71,12 +72,12 @@ void
 role_check(struct role *r, const uint8_t *f, uint64_t now)
 {
 	uint8_t from = f[FRAME_FROM_AT];
-	uint64_t seq = frame_seq(f);
+	uint64_t seq = frame_seq(f, r->kind);
 
 	if (r->hist != NULL)
 		hist_add(r->hist, now > seq ? now - seq : 0);
 	if (from <= FRAME_GUESTS_MAX) {
 		r->n_reordered += seq < r->next[from];
-		r->next[from] = seq + 1;
+		r->next[from] = seq + (r->kind != FRAME_TSO); /* it may come in segments */
 	}
 }

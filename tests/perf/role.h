@@ -27,6 +27,7 @@ struct role {
 	uint8_t from;	 /* the one it receives from; 0: from any */
 	uint8_t n_guests;
 	enum command_pattern pattern;
+	enum frame_kind kind;
 	uint32_t macs;
 	uint64_t wanted, mask; /* how the first 8 bytes of what it receives look */
 	struct hist *hist;     /* of the times in frames; NULL: they have numbers */

@@ -10,12 +10,10 @@ import sys
 import time
 
 from dut import DutError
-from generator import (Generator, GeneratorError, NotOffered, PmdGenerator,
+from generator import (Generator, GeneratorError, NotOffered, PmdGenerator, Setup,
                        TapGenerator)
 from measure import Asker, Turn
 
-GUEST_MB = 8  # of hugepages for a guest with short frames
-RING_SIZE = 1024
 SETTLE_S = 10
 FAULTS_MAX = 3  # turns of a device that may fail before it is left out
 
@@ -27,12 +25,12 @@ def raw_guests(build, dut, cpu, **options):
 GUESTS = {'raw': raw_guests, 'pmd': PmdGenerator, 'tap': TapGenerator}
 
 
-def connect(place, dut, ring, cpu, guests='raw'):
+def connect(place, dut, link, cpu, setup=Setup()):
     """Guests for a device that runs; if it is not vhost-user, those that it needs."""
     with dut.inside():
-        generator = GUESTS[dut.guests or guests](
-            place.build, dut, cpu, packed=ring != 'split', in_order=ring == 'in-order',
-            hugepages=place.hugepages, frame_max=dut.wiring.frame_max)
+        generator = GUESTS[dut.guests or setup.kind](
+            place.build, dut, cpu, hugepages=place.hugepages, **link.options(),
+            **setup.options(link.sent_max))
     try:
         check_pages(place, dut, generator)
         settle(generator)
@@ -60,18 +58,25 @@ def settle(generator):
                                  f'{taught["received"]} arrived, even after {SETTLE_S} s')
 
 
-def memory_mb(kind, wiring):
+def memory_mb(kind, wiring, link, setup=Setup()):
     """Of hugepages, for a device with that wiring, and for its guests."""
-    n_guests = wiring.ports + wiring.silent
-    guests = n_guests * (GUEST_MB + RING_SIZE * wiring.frame_max // 1000000)
-    return kind.memory_mb(wiring) + guests
+    if kind.guests == 'tap':
+        return kind.memory_mb(wiring)
+    return kind.memory_mb(wiring) + setup.memory_mb(wiring.ports + wiring.silent, link)
 
 
-def memory_of_all_mb(kinds, cases):
+def memory_of_all_mb(kinds, cases, setup):
     """The same for the wiring whose devices take the most together."""
-    pairs = {(kind, c.wiring) for c in cases for kind in kinds if kind.unfit(c) is None}
-    return max((sum(memory_mb(kind, w) for kind, w in pairs if w == wiring)
-                for wiring in {w for _, w in pairs}), default=0)
+    most = {}
+    for case in cases:
+        for kind in kinds:
+            if kind.unfit(case) is None:
+                key = (case.wiring, kind)
+                most[key] = max(most.get(key, 0), memory_mb(kind, case.wiring, case.link, setup))
+    sums = {}
+    for (wiring, _), mb in most.items():
+        sums[wiring] = sums.get(wiring, 0) + mb
+    return max(sums.values(), default=0)
 
 
 class Session:
@@ -79,13 +84,14 @@ class Session:
     all of the guests'; ended_by says what ended the run early, None: nothing.
     """
 
-    def __init__(self, place, generator_cpu, suites, limits, counters, guests='raw'):
+    def __init__(self, place, generator_cpu, suites, limits, counters, setup):
         self.place = place
         self.generator_cpu = generator_cpu
         self.suites = suites
         self.limits = limits
         self.counters = counters
-        self.guests = guests
+        self.setup = setup
+        self.agreed = {}  # link as text: device: features
         self.turns = []
         self.answers = []
         self.out = None
@@ -110,7 +116,7 @@ class Session:
             print(f'left out: {line}', flush=True)
 
     def run(self, kinds, cases):
-        """Each wiring once, and in it each kind of ring once."""
+        """Each wiring once, and in it each kind of link once."""
         for wiring in dict.fromkeys(c.wiring for c in cases):
             self.run_wiring(kinds, wiring, [c for c in cases if c.wiring == wiring])
 
@@ -139,19 +145,25 @@ class Session:
                     duts[dut] = plan[kind]
                 except DutError as e:
                     self.leave_out(kind, f'{wiring.ports} ports', e)
-            for ring in dict.fromkeys(c.ring for c in cases):
-                chosen = {dut: [c for c in its if c.ring == ring] for dut, its in duts.items()}
-                self.run_ring(ring, {dut: its for dut, its in chosen.items() if its})
+            for link in dict.fromkeys(c.link for c in cases):
+                chosen = {dut: [c for c in its if c.link == link] for dut, its in duts.items()}
+                self.run_link(link, {dut: its for dut, its in chosen.items() if its})
 
-    def run_ring(self, ring, duts):
+    def connect(self, dut, link):
+        generator = connect(self.place, dut, link, self.generator_cpu, self.setup)
+        if dut.guests != 'tap':
+            self.agreed.setdefault(str(link), {})[dut.name] = generator.agreed['features']
+        return generator
+
+    def run_link(self, link, duts):
         pairs = {}
         try:
             for dut in duts:
                 dut.resume()
                 try:
-                    pairs[dut] = connect(self.place, dut, ring, self.generator_cpu, self.guests)
+                    pairs[dut] = self.connect(dut, link)
                 except (DutError, GeneratorError) as e:
-                    self.leave_out(dut, f'{ring} ring', e)
+                    self.leave_out(dut, str(link), e)
                 dut.pause()
             cases = list(dict.fromkeys(c for dut in pairs for c in duts[dut]))
             self.run_rounds(cases, duts, pairs)
@@ -162,7 +174,7 @@ class Session:
                 dut.pause()
 
     def run_rounds(self, cases, duts, pairs):
-        """All rounds of the cases, which have the wiring and the ring in common."""
+        """All rounds of the cases, which have the wiring and the link in common."""
         rounds = max((self.suites[c.suite].rounds for c in cases), default=0)
         faults = dict.fromkeys(duts, 0)
         for number in range(rounds):
@@ -174,23 +186,23 @@ class Session:
                         self.turns.append(self.take_turn(dut, pairs[dut], case, number))
                     except (DutError, GeneratorError) as e:
                         faults[dut] += 1
-                        self.leave_out(dut, f'{case.suite}, {case.ring} ring, a turn', e)
-                        self.connect_anew(dut, pairs, case.ring, faults[dut] < FAULTS_MAX)
-            print(f'{cases[0].ports} ports, frames up to {cases[0].frame_max} B, {cases[0].ring} '
-                  f'ring: round {number + 1} of {rounds}', file=sys.stderr, flush=True)
+                        self.leave_out(dut, f'{case.suite}, {case.link}, a turn', e)
+                        self.connect_anew(dut, pairs, case.link, faults[dut] < FAULTS_MAX)
+            print(f'{cases[0].ports} ports, frames up to {cases[0].frame_max} B, {cases[0].link}: '
+                  f'round {number + 1} of {rounds}', file=sys.stderr, flush=True)
 
-    def connect_anew(self, dut, pairs, ring, may_go_on):
+    def connect_anew(self, dut, pairs, link, may_go_on):
         """After a turn that failed: nobody knows what it and its guests still have of each other's.
         """
         pairs.pop(dut).stop()
         if not may_go_on or not dut.is_alive():
-            self.leave_out(dut, f'{ring} ring, {dut.name}', 'no more turns')
+            self.leave_out(dut, f'{link}, {dut.name}', 'no more turns')
             return
         dut.resume()
         try:
-            pairs[dut] = connect(self.place, dut, ring, self.generator_cpu, self.guests)
+            pairs[dut] = self.connect(dut, link)
         except (DutError, GeneratorError) as e:
-            self.leave_out(dut, f'{ring} ring', e)
+            self.leave_out(dut, str(link), e)
         dut.pause()
 
     def take_turn(self, dut, generator, case, number):

@@ -5,11 +5,11 @@ each suite get an answer from each device? Nothing here depends on how fast the 
 import sys
 from dataclasses import replace
 
-from case import LAYOUTS, RINGS
+from case import LAYOUTS, RINGS, SEGMENT_MAX, TSO_SIZE, Case
 from counters import Counters
 from devices import DUTS
 from dut import DutError, Wiring
-from generator import GeneratorError, NotOffered
+from generator import GeneratorError, Link, NotOffered, Setup
 from measure import SLOW, Asker, Limits, Turn
 from session import connect, memory_mb
 from suites import SUITES
@@ -20,6 +20,8 @@ STATIONS = 100
 MEMORY_MB = 1400  # of hugepages, at most, for a device and its guests
 LARGE_FRAMES = 2000
 LARGE_LIMIT = 100  # of 9000 bytes: no receive ring overflows
+TSO_FRAMES = 300
+SKIPPED = 77  # exit code: nothing could be tested here
 LIMITS = Limits(probe_ns=1e9, window_ms=30, windows=1, latency_ms=30, trial_ms=20)
 SMALL = {'macs': [1, 1000], 'ports': [2, 4], 'size': [64, 1518], 'load': [50]}
 SMOKE_DUTS = ('direct', 'library', 'testpmd', 'ovs', 'bridge')
@@ -52,7 +54,8 @@ def fault_of(answer, n_frames):
     """What verify's answer says against the device, or an empty string."""
     if answer['bad']:
         return f'{answer["bad"]} frames are not as they were sent: {answer["fault"]}'
-    swapped = [n for i in range(0, len(answer['sent']), 2) for n in answer['sent'][i:i + 2][::-1]]
+    sent = [n * answer['segments'] for n in answer['sent']]
+    swapped = [n for i in range(0, len(sent), 2) for n in sent[i:i + 2][::-1]]
     if answer['received'] != swapped:
         return f'the guests sent {answer["sent"]} frames and received {answer["received"]}'
     if sum(answer['sent']) < n_frames:
@@ -62,9 +65,9 @@ def fault_of(answer, n_frames):
     return ''
 
 
-def verify(generator, tally, name, frames=FRAMES, limit=0, **keys):
+def verify(generator, tally, name, frames=FRAMES, limit=0, both=True, **keys):
     generator.ask('teach', **keys)
-    answer = generator.ask('verify', both=True, frames=frames, limit=limit, **keys)
+    answer = generator.ask('verify', both=both, frames=frames, limit=limit, **keys)
     tally.check(name, fault_of(answer, frames))
 
 
@@ -80,6 +83,9 @@ class Smoke:
         """One device, alone: frames first, then each suite for a moment."""
         self.with_dut(kind, Wiring(), self.verify_all, True)
         self.with_dut(kind, Wiring(frame_max=9000), self.verify_large, False)
+        if kind.name in UNALTERED:
+            wiring = Wiring(frame_max=SEGMENT_MAX, has_offloads=True)
+            self.with_dut(kind, wiring, self.verify_offloads, False)
         cases = [c for name in self.chosen for c in self.cases_of(name)]
         for wiring in dict.fromkeys(c.wiring for c in cases):
             fitting = [c for c in cases if c.wiring == wiring and kind.unfit(c) is None]
@@ -92,13 +98,15 @@ class Smoke:
         """Some of each suite: plain rings, few stations and ports."""
         few = dict(SMALL, size=[9000]) if name == 'large' else SMALL
         cases = SUITES[name].cases(name, few)
-        return [replace(c, stations=0) for c in cases
-                if c.ring != 'in-order' and c.layout == 'single']
+        return [replace(c, stations=0) for c in cases if c.ring != 'in-order' and
+                (c.layout == 'single' or c.offload == 'tso')]
 
     def with_dut(self, kind, wiring, do, is_counted):
         name = f'{kind.name} {wiring.ports} ports, frames up to {wiring.frame_max} B'
-        if memory_mb(kind, wiring) > MEMORY_MB:
-            self.tally.skip(name, f'needs {memory_mb(kind, wiring)} MB of memory')
+        sent_max = TSO_SIZE if wiring.has_offloads else wiring.frame_max
+        needed_mb = memory_mb(kind, wiring, Link(sent_max=sent_max))
+        if needed_mb > MEMORY_MB:
+            self.tally.skip(name, f'needs {needed_mb} MB of memory')
             return
         dut = kind(self.place, wiring)
         try:
@@ -113,40 +121,64 @@ class Smoke:
             self.tally.check(f'{name}: ends on SIGTERM',
                              '' if code in dut.end_codes else f'code {code}, None: was killed')
 
-    def each_ring(self, dut, rings, do):
-        for ring in rings:
+    def each_link(self, dut, links, do, setup=Setup()):
+        for link in links:
             try:
-                generator = connect(self.place, dut, ring, self.generator_cpu)
+                generator = connect(self.place, dut, link, self.generator_cpu, setup)
             except NotOffered as e:
-                self.tally.skip(f'{dut.name} {ring}', str(e))
+                self.tally.skip(f'{dut.name} {link}', str(e))
                 continue
             try:
-                do(generator, ring)
+                do(generator, link)
             finally:
                 generator.stop()
 
     def verify_all(self, dut):
-        def do(generator, ring):
+        def do(generator, link):
             for layout in LAYOUTS:
                 for size in SIZES:
-                    verify(generator, self.tally, f'{dut.name} {ring} {layout} {size} B',
+                    verify(generator, self.tally, f'{dut.name} {link} {layout} {size} B',
                            size=size, layout=layout, macs=STATIONS)
 
         if dut.name in UNALTERED:
-            self.each_ring(dut, RINGS, do)
+            self.each_link(dut, [Link(ring) for ring in RINGS], do)
+        if dut.is_ours:
+            self.each_link(dut, [Link()], self.take_pmd, Setup('pmd'))
+
+    def take_pmd(self, generator, link):
+        """The driver of DPDK as guests: they compare nothing, but count."""
+        generator.ask('teach')
+        w = generator.ask('window', rate=0.01, ms=50)
+        is_good = w['received'][1] == w['sent'][0] > 0 and not w['lost'] + w['foreign']
+        self.tally.check(f'{generator.name} {link}, guests with the driver of DPDK',
+                         '' if is_good else f'sent {w["sent"]}, received {w["received"]}')
 
     def verify_large(self, dut):
-        def do(generator, ring):
+        def do(generator, link):
             for layout in LAYOUTS:
-                verify(generator, self.tally, f'{dut.name} {ring} {layout} 9000 B',
+                verify(generator, self.tally, f'{dut.name} {link} {layout} 9000 B',
                        LARGE_FRAMES, LARGE_LIMIT, size=9000, layout=layout)
 
         if dut.name in UNALTERED:
-            self.each_ring(dut, ('split', 'packed'), do)
+            self.each_link(dut, [Link(ring, sent_max=9000) for ring in ('split', 'packed')], do)
+
+    def verify_offloads(self, dut):
+        """What is left to the receiver arrives as it was left, else the switch has finished it."""
+        def do(generator, link):
+            is_cut = link.offload == 'tso'
+            for layout in ('chain',) if is_cut else ('single', 'indirect'):
+                for size in (3000, TSO_SIZE) if is_cut else (64, 1514):
+                    verify(generator, self.tally, f'{dut.name} {link} {layout} {size} B',
+                           TSO_FRAMES if is_cut else FRAMES, both=link.takes, size=size,
+                           layout=layout, offload=link.offload)
+
+        cases = [Case('', offload=offload, takes=takes, size=TSO_SIZE if offload == 'tso' else 64)
+                 for offload in ('csum', 'tso') for takes in (True, False)]
+        self.each_link(dut, [c.link for c in cases if dut.unfit(c) is None], do)
 
     def take_all(self, dut, cases):
-        def do(generator, ring):
-            for case in [c for c in cases if c.ring == ring]:
+        def do(generator, link):
+            for case in [c for c in cases if c.link == link]:
                 suite = SUITES[case.suite]
                 turn = Turn(case, 0, dut.name)
                 asker = Asker(generator, turn, LIMITS, lambda verb, answer: None)
@@ -157,9 +189,10 @@ class Smoke:
                 fault = '' if value > 0 else f'no frames: {turn.every}'
                 if dut.is_ours:
                     fault = fault or '; '.join(f for f in turn.faults if f != SLOW)
-                self.tally.check(f'{dut.name} {case.suite} {ring} {suite.column} {where}', fault)
+                self.tally.check(f'{dut.name} {case.suite} {case.ports} ports {link} '
+                                 f'{suite.column} {where}', fault)
 
-        self.each_ring(dut, dict.fromkeys(c.ring for c in cases), do)
+        self.each_link(dut, dict.fromkeys(c.link for c in cases), do)
 
 
 def smoke(place, generator_cpu, names, chosen):

@@ -48,13 +48,13 @@ tap_of(struct group *group, uint32_t i)
 static int
 tap_prepare(struct group *group, const struct command *c)
 {
-	if (c->layout != RING_SINGLE)
+	if (c->layout != RING_SINGLE || c->kind != FRAME_PLAIN)
 		return -ENOTSUP;
 	for (uint32_t i = 0; i < group->n_guests; i++) {
 		struct tap *t = tap_of(group, i);
 		struct frame_ends ends = {.from = t->role.id, .to = t->role.to};
 
-		frame_write(t->frame, ends, c->len, 0);
+		frame_write(t->frame, ends, FRAME_PLAIN, c->len, 0);
 	}
 	return 0;
 }
@@ -95,8 +95,9 @@ tap_send(struct group *group, const struct command *c, uint32_t i, uint32_t n_ma
 		uint32_t len = c->is_mixed ? frame_mix_len(r->n_sent) : c->len;
 
 		if (!r->is_steady)
-			frame_write_head(t->frame, role_next(r), len);
-		frame_put_seq(t->frame, c->is_stamped ? pace_time(&group->pace, n) : r->n_sent);
+			frame_write_head(t->frame, role_next(r), FRAME_PLAIN, len);
+		frame_put_seq(t->frame, FRAME_PLAIN,
+			      c->is_stamped ? pace_time(&group->pace, n) : r->n_sent);
 		if (write(t->fd, t->frame, len) != (ssize_t)len) {
 			role_unsend(r, 1);
 			break;

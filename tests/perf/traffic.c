@@ -18,8 +18,9 @@ tx_buffer(const struct guest *g, uint32_t i)
 
 /* Frames with the headers that guest_prepare() wrote: only their numbers are new. */
 static void
-write_numbers(struct guest *g, uint64_t seq, uint64_t step, uint32_t n)
+write_numbers(struct guest *g, enum frame_kind kind, uint64_t seq, uint64_t step, uint32_t n)
 {
+	const uint64_t record = g->tx_record;
 	uint8_t *const buffers = g->tx_buffers;
 	const uint16_t *const slots = g->tx->free;
 	const uint32_t first = g->tx->free_head, mask = g->tx->size - 1, stride = g->tx_stride;
@@ -27,8 +28,8 @@ write_numbers(struct guest *g, uint64_t seq, uint64_t step, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		uint8_t *buffer = buffers + (size_t)slots[(first + i) & mask] * stride;
 
-		memset(buffer, 0, sizeof(uint64_t));
-		frame_put_seq(buffer + RING_HEADER_LEN, seq);
+		memcpy(buffer, &record, sizeof(record));
+		frame_put_seq(buffer + RING_HEADER_LEN, kind, seq);
 		seq += step;
 	}
 }
@@ -44,12 +45,12 @@ write_frames(struct guest *g, const struct command *c, uint64_t seq, uint64_t st
 		struct frame_ends ends = role_next(&g->role);
 
 		lens[i] = RING_HEADER_LEN + len;
-		memset(buffer, 0, sizeof(uint64_t));
+		memcpy(buffer, &g->tx_record, sizeof(g->tx_record));
 		if (c->is_verified) {
-			frame_write(f, ends, len, seq);
+			frame_write(f, ends, c->kind, len, seq);
 		} else {
-			frame_write_head(f, ends, len);
-			frame_put_seq(f, seq);
+			frame_write_head(f, ends, c->kind, len);
+			frame_put_seq(f, c->kind, seq);
 		}
 		seq += step;
 	}
@@ -72,7 +73,7 @@ guest_send(struct guest *g, const struct command *c, const struct pace *pace, ui
 	if (g->sends_runts) {
 		ring_put(g->tx, 1, n);
 	} else if (g->role.is_steady) {
-		write_numbers(g, seq, step, n);
+		write_numbers(g, c->kind, seq, step, n);
 		ring_put(g->tx, RING_HEADER_LEN + c->len, n);
 	} else {
 		write_frames(g, c, seq, step, lens, n);

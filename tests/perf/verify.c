@@ -6,6 +6,7 @@
 #include "guest.h"
 
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,11 +39,55 @@ fault(struct guest *g, const char *what, uint64_t is, uint64_t should_be)
 	g->is_bad = true;
 }
 
+/* Are the record's flags those that the guest agreed to and that the sender's frame asks for? */
+static bool
+is_record_right(struct guest *g, const struct command *c, const struct virtio_net_hdr *record)
+{
+	bool takes_sums = frontend_has(&g->fe, VIRTIO_NET_F_GUEST_CSUM);
+	bool takes_segments = frontend_has(&g->fe, VIRTIO_NET_F_GUEST_TSO4);
+	uint8_t gso = c->kind == FRAME_TSO && takes_segments ? VIRTIO_NET_HDR_GSO_TCPV4 : 0;
+
+	if (record->flags &
+	    ~(takes_sums ? VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID : 0))
+		fault(g, "the virtio header's flags", record->flags, 0);
+	else if (record->gso_type != gso)
+		fault(g, "the virtio header's kind of segments", record->gso_type, gso);
+	else if (gso != 0 && record->gso_size != FRAME_SEGMENT_LEN)
+		fault(g, "the length of segments", record->gso_size, FRAME_SEGMENT_LEN);
+	else if (record->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM &&
+		 (c->kind == FRAME_PLAIN || record->csum_start != FRAME_L4_AT ||
+		  record->csum_start + record->csum_offset != (int)frame_sum_at(c->kind)))
+		fault(g, "the checksum's place", record->csum_start + record->csum_offset,
+		      frame_sum_at(c->kind));
+	return !g->is_bad;
+}
+
+/* Of the frame in g->expected, the segment that begins with f, with the ids that it has. */
+static void
+expect_segment(struct guest *g, const uint8_t *f)
+{
+	const uint32_t payload_len = g->expected_len - FRAME_TCP_BODY_AT;
+	uint32_t at, len;
+
+	memcpy(&at, f + FRAME_TCP_SEQ_AT, sizeof(at));
+	at = __builtin_bswap32(at);
+	if (at % FRAME_SEGMENT_LEN != 0 || at >= payload_len) {
+		fault(g, "the sequence number", at, 0);
+		return;
+	}
+	len = payload_len - at < FRAME_SEGMENT_LEN ? payload_len - at : FRAME_SEGMENT_LEN;
+	memmove(g->expected + FRAME_TCP_BODY_AT, g->expected + FRAME_TCP_BODY_AT + at, len);
+	memcpy(g->expected + 18, f + 18, 2);
+	frame_make_segment(g->expected, at, len, at + len == payload_len);
+	g->expected_len = FRAME_TCP_BODY_AT + len;
+}
+
 /* The first buffer of a frame says who sent it and which it is: make what it should look like. */
 static void
 expect(struct guest *g, const struct command *c, const uint8_t *buffer, uint32_t len)
 {
 	struct frame_ends ends = {.from = g->peer->role.id, .to = g->role.id};
+	bool is_whole = c->kind != FRAME_TSO || frontend_has(&g->fe, VIRTIO_NET_F_GUEST_TSO4);
 	struct virtio_net_hdr_mrg_rxbuf record;
 	const uint8_t *f = buffer + RING_HEADER_LEN;
 	uint32_t station = 0;
@@ -51,25 +96,32 @@ expect(struct guest *g, const struct command *c, const uint8_t *buffer, uint32_t
 	g->is_bad = false;
 	g->so_far = 0;
 	memcpy(&record, buffer, sizeof(record));
-	if (record.hdr.flags != 0 || record.hdr.gso_type != 0)
-		fault(g, "the virtio header's flags", record.hdr.flags, 0);
-	if (len < RING_HEADER_LEN + FRAME_BODY_AT) {
-		fault(g, "the first piece's length", len, RING_HEADER_LEN + FRAME_BODY_AT);
+	if (!is_record_right(g, c, &record.hdr))
+		return;
+	if (len < RING_HEADER_LEN + FRAME_TCP_BODY_AT) {
+		fault(g, "the first piece's length", len, RING_HEADER_LEN + FRAME_TCP_BODY_AT);
 		return;
 	}
 	for (uint32_t i = FRAME_TO_AT + 1; i < 6; i++)
 		station = station << 8 | f[i];
-	seq = frame_seq(f);
+	seq = frame_seq(f, c->kind);
 	if (station >= c->macs) {
 		fault(g, "the destination's station", station, 0);
 		return;
 	}
 	if (seq < g->next[station] || seq >= g->peer->role.n_sent)
 		fault(g, "the number", seq, g->next[station]);
-	g->next[station] = seq + 1;
+	g->next[station] = seq + is_whole; /* all its segments have the same */
 	ends.from_station = ends.to_station = station;
 	g->expected_len = c->is_mixed ? frame_mix_len(seq) : c->len;
-	frame_write(g->expected, ends, g->expected_len, seq);
+	frame_write(g->expected, ends, c->kind, g->expected_len, seq);
+	if (!is_whole)
+		expect_segment(g, f);
+	else if (record.hdr.gso_type !=
+		 0) /* DPDK leaves the length out of it: the sum is made anew */
+		memcpy(g->expected + frame_sum_at(c->kind), f + frame_sum_at(c->kind), 2);
+	else if (c->kind != FRAME_PLAIN && !(record.hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		frame_finish(g->expected, c->kind, g->expected_len);
 }
 
 /* The next len bytes of a frame, in one buffer. */
