@@ -61,8 +61,8 @@ def markdown(place):
     except NoHugepages as e:
         found, fdb_why = [], str(e)
     out = ['### cycle budget', '',
-           'TSC cycles a frame of each stage by itself, by `ring_bench` and `fdb_bench`: batches of '
-           '64, one thread, warm caches. The floor, without a guest on another CPU.', '']
+           'TSC cycles a frame of each stage by itself, by `ring_bench` and `fdb_bench`: batches '
+           'of 64, one thread, warm caches. The floor, without a guest on another CPU.', '']
     if stages:
         out += ['| | ' + ' | '.join(f'{ring}, {size} B' for ring, size in stages) + ' |',
                 '|---' * (len(stages) + 1) + '|']
@@ -76,8 +76,8 @@ def markdown(place):
         names = list(dict.fromkeys(name for _, name, _ in rows))
         sizes = list(dict.fromkeys(n for n, _, _ in rows))
         cells = {(n, name): value for n, name, value in rows}
-        out += ['| learn the source, find the destination | ' +
-                ' | '.join(f'{n:,} stations' for n in sizes) + ' |',
+        heads = [f'{n:,} station{"s" if n > 1 else ""}' for n in sizes]
+        out += ['| learn the source, find the destination | ' + ' | '.join(heads) + ' |',
                 '|---' * (len(sizes) + 1) + '|']
         out += [f'| {name} | ' + ' | '.join(f'{cells[n, name]:.1f}' if (n, name) in cells else '-'
                                             for n in sizes) + ' |' for name in names] + ['']

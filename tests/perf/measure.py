@@ -11,7 +11,6 @@ GAP_TIMED_US = 100  # and the longest that guests may have looked away; what pac
 LOAD_SENT = 0.98  # of a load has to be sent, or it was another one
 NO_LOSS_STEP = 0.01  # of the full rate: how exactly the rate without loss is found
 NO_LOSS_SENT = 0.995  # of a rate that is asked for has to be sent
-TRIALS_MAX = 5  # of one rate, when somebody else had the CPU
 FOREIGN_MAX = 1e-4  # for each frame that arrived: a switch may have some frames of its own to send
 WARM_MS = 20  # of a window that only warms up
 WARM_MAX = 50  # such windows, where each pair of stations is a flow
@@ -28,6 +27,7 @@ class Limits:
     windows: int
     latency_ms: int
     trial_ms: int
+    trials: int = 5  # of one rate, when somebody else had the CPU
 
 
 @dataclass
@@ -177,7 +177,7 @@ def latency(turn, asker, dut, counters):
 
 def is_without_loss(asker, rate):
     """The trial if all arrived, else None; and whether that is certain."""
-    for _ in range(TRIALS_MAX):
+    for _ in range(asker.limits.trials):
         w = asker.ask('window', rate=round(rate, 5), ms=asker.limits.trial_ms)
         # what found no room in the ring in time was not offered: it counts as lost
         if w['lost'] + w['unsent'] == 0 and w['rate'] >= NO_LOSS_SENT * rate:
