@@ -15,7 +15,8 @@ ANSWER_S = 120  # the longest that an answer takes: a million stations, taught o
 
 RX_LEN = 2048  # bytes of a receive buffer
 RECORD_LEN = 12  # bytes before a frame
-GUEST_MB = 12  # of a guest with 1024 descriptors
+GUEST_MB = 8  # of a guest with 1024 descriptors and usual frames
+USUAL_LEN, LONG_MB = 1518, 4  # bytes; for longer frames on their way out
 PMD_MB, PMD_SPARE, PMD_EXTRA = 40, 640, 512  # perf_pmd: at all, mbufs of a pool, bytes of two
 FEATURES = {0: 'CSUM', 1: 'GUEST_CSUM', 7: 'GUEST_TSO4', 11: 'HOST_TSO4', 15: 'MRG_RXBUF',
             28: 'INDIRECT_DESC', 29: 'EVENT_IDX', 32: 'VERSION_1', 34: 'RING_PACKED',
@@ -91,6 +92,7 @@ class Setup:
         # frames on their way out: in order there is a buffer for each descriptor
         kept = sent_max if link.ring == 'in-order' else 0
         long = self.ring_size * (kept + self.rx_len(sent_max) - RX_LEN) // 1000000
+        long += LONG_MB if sent_max > USUAL_LEN else 0
         return n_guests * (GUEST_MB * max(self.ring_size, 1024) // 1024 + long)
 
 

@@ -77,7 +77,7 @@ class Ovs(Dut):
         if 2 * case.macs > MAC_TABLE_MAX:
             return f'{2 * case.macs} stations: its table takes {MAC_TABLE_MAX}'
         if not case.takes:
-            return f'{case.offload}: for a receiver that takes none it does not do it, either'
+            return f'{case.offload} for receivers without: it leaves to them what they do not take'
         return None
 
     @classmethod

@@ -25,6 +25,10 @@ def figure(value):
     return f'{value:.3f}'
 
 
+def count(n, what):
+    return f'{n} {what}' if n == 1 else f'{n} {what}s'
+
+
 @dataclass
 class Spread:
     """Median, quartiles and number of some values; why_none: if there are none though there was
@@ -84,7 +88,7 @@ class Table:
         turns = self.of(case, dut)
         if not self.is_clean or all(t.value(key, False) is None for t in turns):
             return ''
-        return f'no clean window in {len(turns)} turns'
+        return f'no clean window in {count(len(turns), "turn")}'
 
     def spread(self, case, dut, key):
         values = [t.value(key, self.is_clean) for t in self.of(case, dut)]
@@ -112,7 +116,7 @@ class Table:
             for fault in turn.faults:
                 where = COLUMNS[self.suite.column](getattr(case, self.suite.column))
                 counts.setdefault((dut, where, fault), []).append(turn)
-        return [f'{dut}, {where}: {fault} in {len(turns)} turns, which do not count.'
+        return [f'{dut}, {where}: {fault} in {count(len(turns), "turn")}, not counted.'
                 for (dut, where, fault), turns in counts.items()]
 
     def base_case(self):

@@ -28,6 +28,7 @@ LIMITS = Limits(probe_ns=1e9, window_ms=30, windows=1, latency_ms=30, trial_ms=2
                 trials=1)
 SMALL = {'macs': [1, 1000], 'ports': [2, 4], 'size': [64, 1518], 'load': [50]}
 SMOKE_DUTS = ('direct', 'library', 'testpmd', 'ovs', 'bridge')
+UNUSUAL = Setup(ring_size=64, event_idx=True, mergeable=False)
 UNALTERED = ('direct', 'library', 'testpmd', 'ovs')  # they hand frames on as they came
 
 
@@ -152,7 +153,13 @@ class Smoke:
         if dut.name in UNALTERED:
             self.each_link(dut, [Link(ring) for ring in RINGS], do)
         if dut.is_ours:
+            self.each_link(dut, [Link(ring) for ring in RINGS], self.verify_unusual, UNUSUAL)
             self.each_link(dut, [Link()], self.take_pmd, Setup('pmd'))
+
+    def verify_unusual(self, generator, link):
+        """Rings that are full at once, one buffer for each frame, kicks by EVENT_IDX."""
+        verify(generator, self.tally, f'{generator.name} {link} of {UNUSUAL.ring_size}, EVENT_IDX, '
+               'not mergeable', limit=UNUSUAL.ring_size, size=1514, layout='indirect')
 
     def take_pmd(self, generator, link):
         """The driver of DPDK as guests: they compare nothing, but count."""

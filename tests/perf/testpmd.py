@@ -36,7 +36,7 @@ class Testpmd(Dut):
         if case.ports > 2 and case.pattern != 'pairs':
             return f'{case.pattern}: it hands frames on in pairs of ports, whatever their address'
         if not case.takes:
-            return f'{case.offload}: it makes neither checksums nor segments'
+            return f'{case.offload} for receivers without: it makes neither checksums nor segments'
         return None
 
     @classmethod
