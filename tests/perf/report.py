@@ -110,13 +110,15 @@ class Table:
         return Spread(values, NEITHER if above and below else above or below)
 
     def faults(self):
-        """Sentences about what kept turns from being clean, and how many each device had."""
+        """Sentences about what kept turns from being clean, and what else was seen in them, and in
+        how many of each device.
+        """
         counts = {}
         for (case, dut, _), turn in self.turns.items():
-            for fault in turn.faults:
+            for fault in [f'{fault}, not counted,' for fault in turn.faults] + turn.notes:
                 where = COLUMNS[self.suite.column](getattr(case, self.suite.column))
                 counts.setdefault((dut, where, fault), []).append(turn)
-        return [f'{dut}, {where}: {fault} in {count(len(turns), "turn")}, not counted.'
+        return [f'{dut}, {where}: {fault} in {count(len(turns), "turn")}.'
                 for (dut, where, fault), turns in counts.items()]
 
     def base_case(self):
