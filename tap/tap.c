@@ -172,6 +172,7 @@ open_device(struct tap *t, struct error *e)
 		.n_rxq = port->conf.queues,
 		.n_txq = port->conf.queues, /* net_tap pairs them */
 		.n_rx_desc = (uint16_t)n_segs,
+		.gives_any = true,
 	};
 	struct device_signals signals;
 	int err;
@@ -268,7 +269,7 @@ tap_rx(struct port *port, uint16_t queue, struct batch *batch, struct port_stats
 	if (now < q->next_poll)
 		return 0;
 	n = ethdev_rx(t->ethdev, queue, batch, stats);
-	if (n == batch->max)
+	if (n && !batch->is_drained)
 		return n;
 	q->gap = n ? t->gap_min : RTE_MIN(RTE_MAX(2 * q->gap, t->gap_min), t->gap_max);
 	q->next_poll = now + q->gap;

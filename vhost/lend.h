@@ -39,7 +39,7 @@ struct staged {
 static inline bool
 lend_has_room(const struct batch *b)
 {
-	return b->n_bytes < BATCH_BYTES_MAX && batch_room(b, CHAIN_PIECES_MAX);
+	return b->n_bytes < b->bytes_max && batch_room(b, CHAIN_PIECES_MAX);
 }
 
 /* Looks up a buffer that is one descriptor; in two regions it is a chain. */

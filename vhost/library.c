@@ -88,6 +88,7 @@ library_rx(struct session *s, uint16_t queue, struct batch *b, struct port_stats
 	} while (got == LIBRARY_BURST && n < max);
 	if (n)
 		mbuf_lend(b, mbufs, n, stats);
+	b->is_drained = n < max;
 	return n;
 }
 

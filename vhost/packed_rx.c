@@ -82,6 +82,7 @@ packed_rx(const struct ring_view *v, struct ring *r, struct batch *b, struct por
 	r->lent = v;
 	r->n_lent = (uint16_t)i;
 	r->avail = packed_next(r->avail, n_descs, v->size);
+	b->is_drained = i == n && n < b->max;
 	return i;
 }
 

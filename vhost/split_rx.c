@@ -61,7 +61,7 @@ uint32_t
 split_rx(const struct ring_view *v, struct ring *r, struct batch *b, struct port_stats *stats)
 {
 	struct staged staged[BATCH_MAX];
-	uint32_t i, n = RTE_MIN(split_offered(v, r, r->avail), b->max);
+	uint32_t i, n_offered = split_offered(v, r, r->avail), n = RTE_MIN(n_offered, b->max);
 
 	if (n == 0 || unlikely(!stage_heads(v, r, n)))
 		return 0;
@@ -80,6 +80,7 @@ split_rx(const struct ring_view *v, struct ring *r, struct batch *b, struct port
 	r->lent = v;
 	r->n_lent = (uint16_t)i;
 	r->avail += (uint16_t)i;
+	b->is_drained = i == n_offered;
 	return i;
 }
 

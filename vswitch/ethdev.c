@@ -29,6 +29,7 @@
 enum {
 	TAGS_LEN_MAX = 2 * FRAME_TAG_LEN, /* a device's MTU leaves room for two tags */
 	VECTOR_BURST = 32,		  /* frames; some drivers give no more at once */
+	VECTOR_STEP = 8,		  /* frames; and some nothing but multiples of this */
 	DESCS_FALLBACK = 512,		  /* where the driver suggests nothing */
 	BATCHES_IN_FLIGHT = 4,		  /* of each rx queue, in tx queues of other ports */
 	POOL_SPARE = 512,		  /* mbufs that lcores may keep near themselves */
@@ -46,6 +47,7 @@ struct ethdev {
 	uint16_t n_rxd, n_txd;	    /* descriptors of a queue */
 	uint32_t n_segs;	    /* that a received frame may have */
 	uint32_t burst_max;	    /* frames of one rx */
+	uint32_t burst_step;	    /* it asks for multiples of this */
 	uint32_t sent_min;	    /* bytes of a frame that is sent */
 	_Atomic uint16_t port_vlan; /* control: wo, workers: ro; 0: none */
 	int node;		    /* control; of its memory */
@@ -215,7 +217,8 @@ pool_create(struct ethdev *dev, uint32_t frame_max, const char *port_name, struc
 	if (!dev->pool)
 		return error_set(e, -ENOMEM, "port %s: %s", port_name, why.text);
 	dev->n_segs = mbuf_n_segs(frame_max, dev->pool);
-	dev->burst_max = mbuf_burst_max(frame_max, dev->pool);
+	dev->burst_max = RTE_ALIGN_FLOOR(mbuf_burst_max(frame_max, dev->pool), VECTOR_STEP);
+	dev->burst_step = dev->conf.gives_any ? 1 : VECTOR_STEP;
 	return 0;
 }
 
@@ -388,7 +391,8 @@ ethdev_rx(struct ethdev *dev, uint16_t queue, struct batch *batch, struct port_s
 {
 	struct rte_mbuf *mbufs[BATCH_MAX];
 	uint16_t vlan = atomic_load_explicit(&dev->port_vlan, memory_order_relaxed);
-	uint16_t max = (uint16_t)RTE_MIN(dev->burst_max, batch->max);
+	uint32_t wanted = RTE_ALIGN_CEIL(batch->max, dev->burst_step);
+	uint16_t max = (uint16_t)RTE_MIN(dev->burst_max, wanted);
 	uint16_t n;
 
 	n = rte_eth_rx_burst(dev->dpdk_port, queue, mbufs, max);
@@ -399,6 +403,7 @@ ethdev_rx(struct ethdev *dev, uint16_t queue, struct batch *batch, struct port_s
 	if (unlikely(vlan))
 		drop_port_vlan(mbufs, n, vlan);
 	mbuf_lend(batch, mbufs, n, stats);
+	batch->is_drained = n < max;
 	return n;
 }
 

@@ -28,6 +28,7 @@ struct ethdev_conf {
 	bool rss;		       /* spread received frames by their IP addresses and ports */
 	bool filters_vlans;	       /* let only those VLANs in that are asked for */
 	bool interrupts;	       /* link and removal are told by interrupt where it can */
+	bool gives_any;		       /* rx gives as many frames as it is asked for, be it one */
 	bool pads;		       /* a card is behind it, which may take what is too short for
 					  Ethernet as an attack, and stop its VF */
 };

@@ -18,6 +18,8 @@ batch_start(struct batch *b, uint16_t in_port, uint16_t in_queue)
 	b->in_port = in_port;
 	b->in_queue = in_queue;
 	b->max = BATCH_MAX;
+	b->bytes_max = BATCH_BYTES_MAX;
+	b->is_drained = false;
 	b->n = 0;
 	b->n_pieces = 0;
 	b->n_bytes = 0;

@@ -23,7 +23,7 @@ struct rte_mbuf;
 enum {
 	BATCH_MAX = 64,		     /* frames: any set of frames is one uint64_t */
 	BATCH_PIECES_MAX = 1024,     /* pieces of all bodies of a batch */
-	BATCH_BYTES_MAX = 256 << 10, /* a ring lends no further frame behind so many bytes */
+	BATCH_BYTES_MAX = 256 << 10, /* of a batch of BATCH_MAX frames, see bytes_max */
 	FRAME_HEAD_MAX = 112,	     /* bytes: with record and room a head is two cache lines */
 	FRAME_LEN_MIN = 14, /* bytes: an Ethernet header, IEEE 802.3 §3.1 without payload and FCS */
 	FRAME_LEN_MAX = 65535 + 14 + 4, /* bytes: the largest IP packet, tagged once */
@@ -62,10 +62,12 @@ struct frame {
 };
 
 struct batch {
-	uint16_t in_port;  /* id of the port that lent the frames */
-	uint16_t in_queue; /* and which of its receive queues */
-	uint32_t max;	   /* frames that it may have, 1..BATCH_MAX */
-	uint32_t n;	   /* frames that it has */
+	uint16_t in_port;   /* id of the port that lent the frames */
+	uint16_t in_queue;  /* and which of its receive queues */
+	uint32_t max;	    /* frames that it may have, 1..BATCH_MAX */
+	uint32_t bytes_max; /* a ring lends no further frame behind so many bytes */
+	bool is_drained;    /* rx: it took all that was in the queue */
+	uint32_t n;	    /* frames that it has */
 	uint32_t n_pieces;
 	uint32_t n_bytes; /* of its frames */
 	struct frame frames[BATCH_MAX];

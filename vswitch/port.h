@@ -175,10 +175,11 @@ struct port_ops {
 	int (*set_mtu)(struct port *port, uint16_t mtu, struct error *e);
 
 	/*
-	 * Worker. Takes at most batch->max frames of a receive queue and lends them to the empty,
-	 * started batch. All are at least FRAME_LEN_MIN long, with at least that in the head; what
-	 * is not, is dropped and counted in stats here. Returns how many it took, dropped ones
-	 * included. If there were any, one release() follows.
+	 * Worker. Takes at most batch->max frames of a receive queue (a device that gives only
+	 * multiples of some number: that rounded up) and lends them to the empty, started batch.
+	 * All are at least FRAME_LEN_MIN long, with at least that in the head; what is not, is
+	 * dropped and counted in stats here. Returns how many it took, dropped ones included. If
+	 * there were any, it has set batch->is_drained, and one release() follows.
 	 */
 	uint32_t (*rx)(struct port *port, uint16_t queue, struct batch *batch,
 		       struct port_stats *stats);

@@ -269,9 +269,11 @@ test_batch_max(void **state)
 			rx.guest.view.ops->rx(&rx.guest.view, &rx.guest.ring, &rx.batch, &rx.stats),
 			max);
 		assert_int_equal(rx.batch.n, max - max / 4); /* the runts count as taken */
+		assert_false(rx.batch.is_drained);
 		rx_release();
 		assert_int_equal(ring_guest_n_used(&rx.guest), max);
 		assert_int_equal(rx_receive(), 1);
+		assert_true(rx.batch.is_drained);
 		rx_release();
 		assert_int_equal(ring_guest_n_used(&rx.guest), 1);
 	}
@@ -299,6 +301,7 @@ test_batch_bytes(void **state)
 			n = n < BATCH_MAX ? n : BATCH_MAX;
 			assert_int_equal(rx_receive(), n);
 			assert_int_equal(rx.batch.n, n);
+			assert_int_equal(rx.batch.is_drained, n == left);
 			rx_check_frame(n - 1, lens[i]);
 			rx_release();
 			assert_int_equal(ring_guest_n_used(&rx.guest), n);
@@ -306,6 +309,29 @@ test_batch_bytes(void **state)
 		}
 		rx_close();
 	}
+}
+
+/* A batch that may have fewer bytes ends at the frame that fills them; it has at least one. */
+static void
+test_batch_fewer_bytes(void **state)
+{
+	uint32_t total;
+
+	(void)state;
+	rx_open((struct ring_guest_conf){.size = 16});
+	total = rx_put_frame(GUEST_LOW, 9000, 1);
+	for (uint16_t i = 0; i < 5; i++)
+		ring_guest_buffer(&rx.guest, i, GUEST_LOW, total, false);
+	for (uint32_t n = 1; n <= 3; n += 2) {
+		batch_start(&rx.batch, 0, 0);
+		rx.batch.bytes_max = n * 9000 - 8999;
+		assert_int_equal(
+			rx.guest.view.ops->rx(&rx.guest.view, &rx.guest.ring, &rx.batch, &rx.stats),
+			n);
+		assert_false(rx.batch.is_drained);
+		rx_release();
+	}
+	rx_close();
 }
 
 /* Of the n chains that are given back together, how many are written to the guest. */
@@ -399,6 +425,7 @@ main(void)
 		{"full_ring", test_full_ring, KIND_ANY},
 		{"batch_max", test_batch_max, KIND_ANY},
 		{"batch_bytes", test_batch_bytes, KIND_ANY},
+		{"batch_fewer_bytes", test_batch_fewer_bytes, KIND_ANY},
 		{"release_in_order", test_release_in_order, KIND_ANY},
 		{"pieces_run_out", test_pieces_run_out, KIND_ANY},
 	};
