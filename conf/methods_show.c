@@ -313,6 +313,18 @@ control_sample(struct control *control)
 	}
 }
 
+static void
+show_poll(const struct poll *poll, struct json_object *queues)
+{
+	for (uint32_t i = 0; i < poll->n_queues; i++) {
+		struct json_object *queue = json_object_new_object();
+
+		show_text(queue, "port", poll->port->conf.name);
+		show_number(queue, "queue", poll->queues[i]);
+		json_object_array_add(queues, queue);
+	}
+}
+
 static struct json_object *
 show_worker(const struct control *control, const struct worker *w)
 {
@@ -333,13 +345,8 @@ show_worker(const struct control *control, const struct worker *w)
 	show_number(object, "cycles_per_frame", s->cycles_per_frame);
 	show_number(object, "frames", stats_read(&w->n_frames));
 	show_number(object, "batches", stats_read(&w->n_batches));
-	for (uint32_t i = 0; polls && i < polls->n; i++) {
-		struct json_object *queue = json_object_new_object();
-
-		show_text(queue, "port", polls->polls[i].port->conf.name);
-		show_number(queue, "queue", polls->polls[i].queue);
-		json_object_array_add(queues, queue);
-	}
+	for (uint32_t i = 0; polls && i < polls->n; i++)
+		show_poll(&polls->polls[i], queues);
 	json_object_object_add(object, "queues", queues);
 	show_number(object, "mbufs_free", w->pool ? rte_mempool_avail_count(w->pool) : 0);
 	show_number(object, "mbufs", w->pool ? w->pool->size : 0);

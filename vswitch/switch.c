@@ -6,6 +6,7 @@
 #include "switch.h"
 
 #include <errno.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -248,28 +249,34 @@ assign_workers(const struct vswitch *sw, struct port *port)
 	}
 }
 
-static bool
-port_has_worker(const struct port *port, uint32_t worker)
+/* The queues of a port that are a worker's; returns how many. */
+static uint32_t
+list_queues(const struct port *port, uint32_t worker, uint8_t queues[PORT_QUEUES_MAX])
 {
+	uint32_t n = 0;
+
 	for (uint16_t q = 0; q < port->conf.queues; q++)
 		if (port->workers[q] == worker)
-			return true;
-	return false;
+			queues[n++] = (uint8_t)q;
+	return n;
 }
 
 static struct poll_list *
 make_polls(const struct port_table *table, uint32_t worker)
 {
-	uint32_t n = count_queues(table, worker);
-	struct poll_list *polls = calloc(1, sizeof(*polls) + n * sizeof(polls->polls[0]));
+	size_t size = sizeof(struct poll_list) + table->n * sizeof(struct poll);
+	struct poll_list *polls = aligned_alloc(alignof(struct poll_list), size);
 
 	if (!polls)
 		return NULL;
-	for (uint32_t i = 0; i < table->n; i++)
-		for (uint16_t q = 0; q < table->ports[i]->conf.queues; q++)
-			if (table->ports[i]->workers[q] == worker)
-				polls->polls[polls->n++] =
-					(struct poll){.port = table->ports[i], .queue = q};
+	memset(polls, 0, size);
+	for (uint32_t i = 0; i < table->n; i++) {
+		struct poll *p = &polls->polls[polls->n];
+
+		p->port = table->ports[i];
+		p->n_queues = (uint8_t)list_queues(p->port, worker, p->queues);
+		polls->n += p->n_queues > 0;
+	}
 	return polls;
 }
 
@@ -281,10 +288,11 @@ static int
 change_ports(struct vswitch *sw, struct port_table *table, struct port *port, bool added)
 {
 	struct poll_list *polls[WORKERS_MAX] = {0};
+	uint8_t queues[PORT_QUEUES_MAX];
 	uint32_t w;
 
 	for (w = 0; w < sw->n_workers; w++) {
-		if (!port_has_worker(port, w))
+		if (list_queues(port, w, queues) == 0)
 			continue;
 		polls[w] = make_polls(table, w);
 		if (!polls[w])

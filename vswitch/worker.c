@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* worker.c: a worker's life and its rounds, see worker.h. */
+/* worker.c: a worker's life, see worker.h; its rounds are in round.c. */
 #include "worker.h"
 
 #include <errno.h>
@@ -22,10 +22,10 @@
 #include <rte_pause.h>
 
 #include "error.h"
-#include "forward.h"
 #include "frame.h"
 #include "mbuf.h"
 #include "rcu.h"
+#include "round.h"
 #include "switch.h"
 
 enum {
@@ -34,79 +34,6 @@ enum {
 };
 
 static struct poll_list no_polls;
-
-static void
-notify_touched(struct worker *w)
-{
-	const struct port_table *table = atomic_load_explicit(&w->sw->table, memory_order_acquire);
-
-	set_foreach (word, w->touched_words) {
-		set_foreach (bit, w->touched[word]) {
-			struct port *port = table->by_id[word * 64 + bit];
-
-			if (likely(port != NULL))
-				port->ops->notify(port, w, worker_stats(w, port));
-		}
-		w->touched[word] = 0;
-	}
-	w->touched_words = 0;
-}
-
-/* Switches what has come in on a queue. Returns the number of frames. */
-static inline uint32_t
-poll_queue(struct worker *w, struct port *port, uint16_t queue, uint32_t burst)
-{
-	struct batch *b = w->batch;
-	uint32_t n;
-
-	batch_start(b, port->id, queue);
-	b->max = burst;
-	n = port->ops->rx(port, queue, b, worker_stats(w, port));
-	if (n == 0)
-		return 0;
-	if (likely(b->n > 0))
-		forward_batch(w, port);
-	port->ops->release(port, queue, b);
-	worker_touch(w, port);
-	return n;
-}
-
-/* Returns the number of frames received. */
-static uint32_t
-worker_round(struct worker *w)
-{
-	struct poll_list *polls = atomic_load_explicit(&w->polls, memory_order_acquire);
-	uint32_t n_frames = 0, n_batches = 0;
-	uint64_t last = rte_rdtsc();
-
-	turns_begin_round(&w->turns);
-	for (uint32_t i = 0; i < polls->n; i++) {
-		struct poll *p = &polls->polls[i];
-		uint64_t now;
-		uint32_t n;
-
-		if (unlikely(!turn_is_due(&w->turns, &p->turn)))
-			continue;
-		n = poll_queue(w, p->port, p->queue, turn_burst(&p->turn));
-		if (n == 0) {
-			turn_empty(&p->turn);
-			continue;
-		}
-		now = rte_rdtsc();
-		turn_took(&w->turns, &p->turn, now - last);
-		last = now;
-		n_frames += n;
-		n_batches++;
-	}
-	turns_end_round(&w->turns);
-	if (w->touched_words)
-		notify_touched(w);
-	if (n_frames) {
-		stats_add(&w->n_frames, n_frames);
-		stats_add(&w->n_batches, n_batches);
-	}
-	return n_frames;
-}
 
 /* Sleeps off the CPU; the switch waits for no grace period of a sleeper. */
 static void
@@ -143,7 +70,7 @@ worker_loop(struct worker *w)
 	uint32_t n_empty = 0, sleep_us = 0;
 
 	while (likely(!atomic_load_explicit(&w->stop, memory_order_relaxed))) {
-		uint32_t n = worker_round(w);
+		uint32_t n = round_run(w);
 
 		rcu_quiescent(w->id);
 		stats_add(&w->n_rounds, 1);

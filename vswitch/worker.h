@@ -5,7 +5,7 @@
  * A round: for each of its receive queues rx, switch, release; then notify each peer it touched
  * once; report quiescent; idle as configured. A worker never blocks, allocates, logs or enters the
  * kernel, but to sleep where `idle: sleep`, and to wake a guest.
- * How its queues share its time is in turn.h.
+ * How its ports share its time is in turn.h.
  *
  * Threads: worker_* functions are the control thread's.
  */
@@ -32,15 +32,27 @@ enum {
 	IDLE_MAX_US_LIMIT = 100000,
 };
 
+/*
+ * The receive queues of a port that a worker polls, which share one turn: a guest gets no more of a
+ * worker for having more queues. A cache line of its own: the lists of two workers share none.
+ */
 struct poll {
-	struct port *port; /* these two control: wo before it is published, worker: ro */
-	uint16_t queue;
-	struct turn turn; /* worker; 0 in a new list */
+	/* control: wo before it is published, worker: ro */
+	alignas(64) struct port *port;
+	uint8_t n_queues;
+	uint8_t queues[PORT_QUEUES_MAX];
+
+	/* worker; 0 in a new list */
+	uint8_t first; /* place in queues where its next turn begins */
+	bool is_busy;  /* there was something in them when they were looked at last */
+	struct turn turn;
 };
+
+_Static_assert(sizeof(struct poll) == 64, "a cache line");
 
 /* Published whole; a new one replaces it. */
 struct poll_list {
-	uint32_t n;
+	uint32_t n; /* ports */
 	struct poll polls[];
 };
 
@@ -62,15 +74,17 @@ struct worker {
 	alignas(64) _Atomic uint64_t n_rounds;
 	_Atomic uint64_t n_busy_rounds; /* rounds that moved a frame */
 	_Atomic uint64_t n_sleeps;
-	_Atomic uint64_t busy_cycles;	      /* TSC cycles of busy rounds */
-	_Atomic uint64_t idle_cycles;	      /* of empty rounds and sleep */
-	_Atomic uint64_t n_batches, n_frames; /* batches with frames, and frames in them */
+	_Atomic uint64_t busy_cycles; /* TSC cycles of busy rounds */
+	_Atomic uint64_t idle_cycles; /* of empty rounds and sleep */
+	_Atomic uint64_t n_frames;    /* that came in; those that rx dropped, too */
+	_Atomic uint64_t n_batches;   /* and batches in which they came, even if all were dropped */
 
 	/* worker only */
 	struct batch *batch;
 	struct turns turns;
 	uint64_t touched[PORTS_MAX / 64]; /* ports to notify at the end of the round */
 	uint64_t touched_words;		  /* which words of touched are not 0 */
+	uint32_t n_touches;		  /* calls of worker_touch() for this batch */
 	uint32_t full_s;		  /* second of the last HINT_FDB_FULL */
 
 	struct port_stats *stats; /* [PORTS_MAX]; worker: rw, others: ro */
@@ -86,11 +100,13 @@ worker_stats(struct worker *w, const struct port *port)
 	return &w->stats[port->id];
 }
 
+/* The peer of port is to be notified. Once a batch for each port. */
 static inline void
 worker_touch(struct worker *w, const struct port *port)
 {
 	w->touched[port->id / 64] |= 1ull << port->id % 64;
 	w->touched_words |= 1ull << port->id / 64;
+	w->n_touches++;
 }
 
 /* Makes a worker for cpu with its memory on that CPU's node; NULL with the sentence in e. */

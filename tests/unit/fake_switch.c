@@ -87,7 +87,8 @@ fake_init(void)
 	fake.sw.fdb = fdb_create(fake.sw.fdb_mem, 64, 1, synchronize);
 	fake.sw.n_workers = 1;
 	fake.sw.workers[0] = &fake_worker;
-	fake_polls = calloc(1, sizeof(*fake_polls) + 16 * sizeof(fake_polls->polls[0]));
+	fake_polls = aligned_alloc(64, sizeof(*fake_polls) + 16 * sizeof(fake_polls->polls[0]));
+	fake_polls->n = 0;
 	atomic_store(&fake_worker.polls, fake_polls);
 	atomic_store(&fake_worker.idle_max_us, 250);
 }
@@ -144,7 +145,7 @@ switch_port_add(struct vswitch *sw, const struct port_conf *conf, struct error *
 	memmove(&fake.ports[id + 1], &fake.ports[id], (fake.n - id) * sizeof(fake.ports[0]));
 	fake.ports[id] = port;
 	fake.n++;
-	fake_polls->polls[fake_polls->n++] = (struct poll){.port = port};
+	fake_polls->polls[fake_polls->n++] = (struct poll){.port = port, .n_queues = 1};
 	return 0;
 }
 
