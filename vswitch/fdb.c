@@ -57,6 +57,13 @@ fdb_create(void *mem, uint32_t max, uint64_t seed, void (*synchronize)(void))
 	return fdb;
 }
 
+static bool
+quota_has_room(const struct quota *q)
+{
+	return atomic_load_explicit(&q->n, memory_order_relaxed) <
+	       atomic_load_explicit(&q->max, memory_order_relaxed);
+}
+
 /* False, and nothing written, where there is no place left: it never exceeds the maximum. */
 static bool
 quota_take(struct quota *q)
@@ -165,6 +172,11 @@ remove_duplicates(struct fdb *fdb, uint64_t key)
 static __rte_noinline enum fdb_learned
 learn_new(struct fdb *fdb, uint64_t key, uint16_t port, uint32_t now_s)
 {
+	/* looks at both before it takes of one: in a storm no line is written for each frame */
+	if (!quota_has_room(&fdb->ports[port]))
+		return FDB_PORT_FULL;
+	if (!quota_has_room(&fdb->all))
+		return FDB_FULL;
 	if (!quota_take(&fdb->ports[port]))
 		return FDB_PORT_FULL;
 	if (!quota_take(&fdb->all))

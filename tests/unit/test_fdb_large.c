@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * test_fdb_large.c: the forwarding database at scale: batches by the fdb_bulk_ functions against
- * the same frames one by one, in tables that are near and far, and sweeps of more than one stretch.
+ * the same frames one by one, in tables that are near and far, sweeps of more than one stretch, and
+ * a million stations.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -23,6 +25,10 @@ enum {
 	BATCHES = 4000,
 	UNTOUCHED = 0xabcd, /* in place of a port */
 	LARGE = 40000,	    /* stations: ten stretches of a sweep and more */
+	MILLION = 1000000,
+	STORM = 100 * BATCH_MAX, /* frames */
+	PARTS = 10,		 /* in which the switch ages */
+	PAGE = 4096,
 };
 
 /* Two tables that are told the same. */
@@ -51,10 +57,12 @@ grace_period(void)
 static struct fdb *
 make(uint32_t max)
 {
-	void *mem = aligned_alloc(64, fdb_size(max));
+	/* pages of its own, see storm() */
+	size_t size = RTE_ALIGN_CEIL(fdb_size(max), (size_t)PAGE);
+	void *mem = aligned_alloc(PAGE, size);
 
 	assert_non_null(mem);
-	memset(mem, 0, fdb_size(max));
+	memset(mem, 0, size);
 	n_grace_periods = 0;
 	return fdb_create(mem, max, 77, grace_period);
 }
@@ -278,6 +286,88 @@ sweeps_of_many_stretches(void **state)
 	free(fdb);
 }
 
+/* A worker's batch from port, whose sources are unknown; all that learning says is expected. */
+static void
+learn_unknown(struct fdb *fdb, const uint64_t keys[BATCH_MAX], uint16_t port,
+	      enum fdb_learned expected)
+{
+	uint64_t room[BATCH_MAX];
+	const uint64_t *hashes = fdb_bulk_prefetch(fdb, keys, ~0ull, room);
+	uint16_t ports[BATCH_MAX], holder;
+
+	assert_ptr_equal(hashes, room);
+	assert_true(fdb_bulk_refresh(fdb, keys, hashes, ~0ull, port, 20) == ~0ull);
+	fdb_bulk_find(fdb, keys, hashes, ~0ull, ports);
+	for (uint32_t i = 0; i < BATCH_MAX; i++) {
+		assert_int_equal(ports[i], FDB_NO_PORT);
+		assert_int_equal(fdb_learn(fdb, keys[i], port, 20), expected);
+		assert_int_equal(fdb_learn_unless_fresh(fdb, keys[i], port, 20, 2, &holder),
+				 expected);
+	}
+}
+
+/*
+ * A storm of frames for which a full table, or port 3, has no room, of such that would move to port
+ * 3, and of such that are as they were: for none of them a line is written, or it would fault.
+ */
+static void
+storm(struct fdb *fdb)
+{
+	size_t size = RTE_ALIGN_CEIL(fdb_size(MILLION), (size_t)PAGE);
+	uint64_t keys[BATCH_MAX];
+
+	assert_int_equal(mprotect(fdb, size, PROT_READ), 0);
+	for (uint32_t i = 0; i < STORM; i += BATCH_MAX) {
+		for (uint32_t k = 0; k < BATCH_MAX; k++)
+			keys[k] = key_of(2 * MILLION + i + k);
+		learn_unknown(fdb, keys, 4, FDB_FULL);
+		learn_unknown(fdb, keys, 3, FDB_PORT_FULL);
+		assert_int_equal(fdb_learn(fdb, key_of(4 * i), 3, 20), FDB_PORT_FULL);
+		assert_int_equal(fdb_learn(fdb, key_of(4 * i), 0, 20), FDB_KNOWN);
+	}
+	assert_int_equal(mprotect(fdb, size, PROT_READ | PROT_WRITE), 0);
+}
+
+/* Full to the last station; ageing takes its part at each step, and none a second look. */
+static void
+a_million_stations(void **state)
+{
+	struct fdb *fdb = make(MILLION);
+	uint32_t n, n_homeless = 0, n_old = 0, n_aged = 0;
+
+	(void)state;
+	for (n = 0; fdb_count(fdb) < MILLION; n++) {
+		bool is_old = n % 8 >= 4;
+		enum fdb_learned learned =
+			fdb_learn(fdb, key_of(n), (uint16_t)(n % 4), is_old ? 0 : 20);
+
+		n_homeless += learned != FDB_NEW;
+		n_old += learned == FDB_NEW && is_old;
+	}
+	assert_in_range(n_homeless, 0, 5); /* both homes full: 1 in some 10^7 in a full table */
+	fdb_set_port_limit(fdb, 3, MILLION / 8);
+	storm(fdb);
+	assert_int_equal(fdb_count(fdb), MILLION);
+	for (uint32_t part = 0; part < PARTS; part++) {
+		uint32_t n_part = fdb_age(fdb, 310, 300, part, PARTS);
+
+		assert_in_range(n_part, n_old / PARTS / 10 * 9, n_old / PARTS / 10 * 11);
+		n_aged += n_part;
+	}
+	assert_int_equal(n_aged, n_old);
+	assert_int_equal(n_grace_periods, PARTS);
+	assert_int_equal(fdb_count(fdb), MILLION - n_old);
+	n = fdb_port_count(fdb, 2);
+	assert_int_equal(fdb_flush(fdb, 2, true), n);
+	assert_int_equal(fdb_flush(fdb, FDB_NO_PORT, true), MILLION - n_old - n);
+	assert_int_equal(n_grace_periods, PARTS + 2);
+	assert_int_equal(fdb_count(fdb), 0);
+	for (uint16_t port = 0; port < PORTS; port++)
+		assert_int_equal(fdb_port_count(fdb, port), 0);
+	assert_int_equal(fdb_learn(fdb, key_of(0), 4, 310), FDB_NEW);
+	free(fdb);
+}
+
 int
 main(void)
 {
@@ -286,6 +376,7 @@ main(void)
 		cmocka_unit_test(groups_are_not_looked_up),
 		cmocka_unit_test(dead_slots_are_passed),
 		cmocka_unit_test(sweeps_of_many_stretches),
+		cmocka_unit_test(a_million_stations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
