@@ -211,13 +211,23 @@ one_by_one(struct thread *t, uint32_t now_s, uint32_t n_learned[FDB_FULL + 1], u
 	}
 }
 
-/* The same with a batch of stations that are on one port. */
+/* What fdb_bulk_prefetch() makes where the table is large. */
+static const uint64_t *
+hash_all(const struct fdb *fdb, const uint64_t keys[BATCH], uint64_t hashes[BATCH])
+{
+	for (uint32_t i = 0; i < BATCH; i++)
+		hashes[i] = key_hash(fdb, keys[i] | KEY_STATION);
+	return hashes;
+}
+
+/* The same with a batch of stations that are on one port, as in a small table or a large one. */
 static void
 in_bulk(struct thread *t, uint32_t now_s, uint32_t n_learned[FDB_FULL + 1], uint32_t *n_wrong)
 {
 	uint32_t group = any_below(&t->rng, GROUPS), from[BATCH], to[BATCH];
 	uint16_t port = station_port(group, any_below(&t->rng, STATION_PORTS)), ports[BATCH];
-	uint64_t src[BATCH], dst[BATCH], others;
+	uint64_t src[BATCH], dst[BATCH], src_room[BATCH], dst_room[BATCH], others;
+	const uint64_t *src_hashes = NULL, *dst_hashes = NULL;
 
 	for (uint32_t i = 0; i < BATCH; i++) {
 		from[i] = group + GROUPS * any_below(&t->rng, STATIONS / GROUPS);
@@ -225,11 +235,15 @@ in_bulk(struct thread *t, uint32_t now_s, uint32_t n_learned[FDB_FULL + 1], uint
 		src[i] = station_key(from[i]);
 		dst[i] = station_key(to[i]);
 	}
-	others = fdb_bulk_refresh(t->world->fdb, src, NULL, set_first(BATCH), port, now_s);
+	if (any_below(&t->rng, 2)) {
+		src_hashes = hash_all(t->world->fdb, src, src_room);
+		dst_hashes = hash_all(t->world->fdb, dst, dst_room);
+	}
+	others = fdb_bulk_refresh(t->world->fdb, src, src_hashes, set_first(BATCH), port, now_s);
 	n_learned[FDB_KNOWN] += BATCH - set_count(others);
 	set_foreach (i, others)
 		n_learned[learn(t, from[i], port, now_s, n_wrong)]++;
-	fdb_bulk_find(t->world->fdb, dst, NULL, set_first(BATCH), ports);
+	fdb_bulk_find(t->world->fdb, dst, dst_hashes, set_first(BATCH), ports);
 	for (uint32_t i = 0; i < BATCH; i++)
 		*n_wrong += !may_be_behind(to[i], ports[i]);
 }
