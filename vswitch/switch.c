@@ -81,6 +81,7 @@ switch_create(const struct switch_conf *conf, const struct port_ops *const *kind
 	sw->conf = *conf;
 	sw->kinds = kinds;
 	sw->started_ns = now_ns();
+	seconds_start(&sw->seconds, sw->started_ns);
 	atomic_init(&sw->table, &no_ports);
 	sw->groups = groups_create((uint32_t)rte_rand());
 	if (!sw->groups) {
@@ -517,7 +518,7 @@ tick_port(struct port *port, void *arg)
 void
 switch_tick(struct vswitch *sw)
 {
-	uint32_t now_s = (uint32_t)((now_ns() - sw->started_ns) / 1000000000ull);
+	uint32_t now_s = seconds_tick(&sw->seconds, now_ns());
 
 	atomic_store_explicit(&sw->now_s, now_s, memory_order_relaxed);
 	fdb_age(sw->fdb, now_s, sw->conf.fdb_ageing_s, sw->age_part, AGE_PARTS);

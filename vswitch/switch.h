@@ -14,6 +14,7 @@
 
 #include "fdb.h"
 #include "port.h"
+#include "seconds.h"
 #include "worker.h"
 
 struct error;
@@ -44,10 +45,11 @@ struct vswitch {
 	void *fdb_mem;				  /* control */
 	struct groups *groups;			  /* control; see groups.h */
 	_Atomic(const struct port_table *) table; /* control: wo, workers: ro */
-	_Atomic uint32_t now_s; /* control: wo, workers: ro; seconds since the start */
-	uint64_t started_ns;	/* control; CLOCK_MONOTONIC */
-	uint32_t age_part;	/* control: next part of the fdb to age */
-	uint64_t n_hints_lost;	/* control: hints that found their ring full (hint.h) */
+	_Atomic uint32_t now_s;			  /* control: wo, workers: ro; see seconds.h */
+	struct seconds seconds;			  /* control */
+	uint64_t started_ns;			  /* control; CLOCK_MONOTONIC */
+	uint32_t age_part;			  /* control: next part of the fdb to age */
+	uint64_t n_hints_lost; /* control: hints that found their ring full (hint.h) */
 	uint32_t n_workers;
 	struct worker *workers[WORKERS_MAX];
 };
