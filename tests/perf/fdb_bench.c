@@ -2,16 +2,16 @@
 /*
  * fdb_bench.c: what the forwarding database costs, by number of stations, all used at random.
  *
- *	frame	TSC cycles to learn the source and find the destination of a frame, in batches of
- *64: by the fdb_bulk_ functions, as the switch does it, and one by one learn	the same for frames
- *of new stations, from an empty table to all of them storm	the same for frames of new stations
- *that find port or table full
- *	sweep	milliseconds of the control thread to flush and to age, and how long the batches of
- *a worker take meanwhile, against those before
+ * frame: TSC cycles to learn the source and find the destination of a frame, in batches of 64: by
+ *	the fdb_bulk_ functions, as the switch does it, and one by one
+ * learn: the same for frames of new stations, from an empty table to all of them
+ * storm: the same for frames of new stations that find port or table full
+ * sweep: milliseconds of the control thread to flush and to age, and how long the batches of a
+ *	worker take meanwhile, against those before
  *
  * Usage: fdb_bench [WORKER_CPU CONTROL_CPU]. Medians of many short slots, what is compared in
- *turns, and their fastest twentieth, as the machine may be shared. Needs no rights and no EAL, but
- *huge pages of 2 MiB, as the switch has them.
+ * turns, and their fastest twentieth, as the machine may be shared. Needs no rights and no EAL, but
+ * huge pages of 2 MiB, as the switch has them.
  */
 #include <errno.h>
 #include <pthread.h>
