@@ -72,14 +72,17 @@ read_memory(struct session *s, struct memory *memory)
 	return err == 0 && memory->n > 0 && !s->is_private;
 }
 
-/* The library has it mapped since SET_LOG_BASE, of which message.c has checked the offset. */
+/*
+ * The library has it mapped since SET_LOG_BASE, of which message.c has checked the offset. Where it
+ * is must not be asked without: after RESET_OWNER the library names the one that it has unmapped.
+ */
 static void
 read_log(const struct session *s, struct dirty_log *log)
 {
 	uint64_t base = 0, size = 0;
 
-	if (has_feature(s, VHOST_F_LOG_ALL) && rte_vhost_get_log_base(s->vid, &base, &size) == 0 &&
-	    base != 0)
+	if (has_feature(s, VHOST_F_LOG_ALL) && s->has_log &&
+	    rte_vhost_get_log_base(s->vid, &base, &size) == 0 && base != 0)
 		*log = (struct dirty_log){.bits = (uint8_t *)(uintptr_t)base, .size = size};
 }
 

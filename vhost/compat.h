@@ -30,6 +30,7 @@ struct vhost_message {
 /* Requests that we tell apart; the vhost-user protocol, "Front-end message types". */
 enum {
 	REQUEST_GET_FEATURES = 1,
+	REQUEST_SET_FEATURES = 2,
 	REQUEST_SET_OWNER = 3,
 	REQUEST_RESET_OWNER = 4,
 	REQUEST_SET_MEM_TABLE = 5,

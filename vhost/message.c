@@ -50,8 +50,19 @@ forgive(struct session *s, const struct vhost_message *message)
 			      RING_FINE, memory_order_relaxed);
 }
 
+/*
+ * With LOG_ALL the library's own bursts would write through the log that it has unmapped: it finds
+ * features that it does not know, and refuses them.
+ */
 static void
-before_message(struct session *s, const struct vhost_message *message)
+check_features(const struct session *s, struct vhost_message *message)
+{
+	if (s->is_log_stale && message->payload.u64 >> VHOST_F_LOG_ALL & 1)
+		message->payload.u64 = UINT64_MAX;
+}
+
+static void
+before_message(struct session *s, struct vhost_message *message)
 {
 	if (s->is_in_message && !s->has_failed) {
 		s->has_failed = true; /* the last one: there was no post_msg_handle */
@@ -60,6 +71,9 @@ before_message(struct session *s, const struct vhost_message *message)
 	s->is_in_message = true;
 	attach_undo(s);
 	switch (message->request) {
+	case REQUEST_SET_FEATURES:
+		check_features(s, message);
+		break;
 	case REQUEST_SET_MEM_TABLE:
 		/* the old memory is unmapped now; if the message fails there is none */
 		s->has_memory = s->is_memory_known = false;
@@ -73,9 +87,12 @@ before_message(struct session *s, const struct vhost_message *message)
 		session_judge(s);
 		break;
 	case REQUEST_RESET_OWNER:
-		/* the library forgets rings and memory and does not say so */
-		s->ready = 0;
+		/* the library forgets rings and memory and does not say so; it unmaps the log, but
+		 * not its own note of where it was */
+		s->ready = s->told = 0;
 		s->has_memory = s->is_memory_known = false;
+		s->is_log_stale = s->is_log_stale || s->has_log;
+		s->has_log = false;
 		break;
 	case REQUEST_SET_VRING_NUM:
 	case REQUEST_SET_VRING_ADDR:
@@ -136,6 +153,10 @@ after_message(struct session *s, const struct vhost_message *message)
 	s->is_in_message = s->has_failed = false;
 	if (message->request == REQUEST_SET_MEM_TABLE)
 		is_new = s->has_memory = true; /* it may be shared now, or not any more */
+	if (message->request == REQUEST_SET_LOG_BASE) {
+		s->has_log = true;
+		s->is_log_stale = false;
+	}
 	if (message->request == REQUEST_SET_VRING_BASE && number < SESSION_RINGS_MAX)
 		s->told |= 1u << number;
 	/* said again in a moment by vring_state_changed, but it must not be attached until then */

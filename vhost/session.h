@@ -66,6 +66,8 @@ struct session {
 	bool has_failed;       /* the one before it did */
 	int unsound;	       /* number of a ring that can't be what the guest says it is, or -1 */
 	bool has_memory;       /* the library has the guest's memory mapped */
+	bool has_log;	       /* it has the log of dirty pages mapped */
+	bool is_log_stale;     /* it has unmapped the log, and takes it for there all the same */
 	bool is_memory_known;  /* is_private was asked since the memory came */
 	bool is_private;       /* guest memory is not shared with us: nothing can work */
 	uint32_t n_regions;    /* of guest memory */

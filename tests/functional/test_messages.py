@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""test_messages.py: messages of a front-end that is no QEMU, or one that does things in another
+order: logs of dirty pages that come, go, and can't be used."""
+
+import contextlib
+import mmap
+import os
+import struct
+
+import pytest
+
+from frontend import (BUFFER, GET_FEATURES, LOG_ALL, RESET_OWNER, SET_FEATURES, SET_LOG_BASE, SIZE,
+                      Frontend)
+from net import Net
+
+PAGE = 4096
+LOG_SIZE = PAGE  # bytes: for 128 MiB of guest memory
+
+
+class Log:
+    """The file of a log, and what is in it."""
+
+    def __init__(self):
+        self.file = os.memfd_create('dirty-log')
+        os.ftruncate(self.file, 2 * LOG_SIZE)
+        self.bits = mmap.mmap(self.file, 2 * LOG_SIZE)
+
+    def has(self, addr):
+        """Whether the page of a guest address is marked."""
+        return bool(self.bits[addr // PAGE // 8] >> addr // PAGE % 8 & 1)
+
+    def clear(self):
+        """No page is."""
+        self.bits[:] = bytes(len(self.bits))
+
+    def is_clear(self):
+        """Whether none is."""
+        return not any(self.bits[:])
+
+    def close(self):
+        """Unmaps and closes it."""
+        self.bits.close()
+        os.close(self.file)
+
+
+def offer_log(fe, log, offset=0, n_files=1):
+    """SET_LOG_BASE; whether the switch took it. It answers in its own way if so: with nothing."""
+    return fe.set(SET_LOG_BASE, struct.pack('=QQ', LOG_SIZE, offset), [log.file] * n_files)
+
+
+@contextlib.contextmanager
+def bed(kind='server', packed=False):
+    """A network, a front-end on a port x of that kind, and a log."""
+    with Net({'a': 'server'}) as net:
+        net.daemon.add({'name': 'x', 'type': 'vhost-user', 'socket': 'x.sock',
+                        'datapath': 'library' if kind == 'library' else 'direct'})
+        net.macs['x'] = '02:00:00:00:0f:01'
+        net.kinds['x'] = kind
+        log = Log()
+        try:
+            with Frontend(net.daemon.path('x.sock'), packed) as fe:
+                yield net, fe, log
+        finally:
+            log.close()
+
+
+def check_traffic(net, fe, n=40):
+    """Frames go both ways."""
+    net['a'].take()
+    frames = [net.frame('x', 'a', i) for i in range(n)]
+    fe.send_many(frames)
+    assert net['a'].recv(n) == frames
+    frames = [net.frame('a', 'x', i) for i in range(n)]
+    net['a'].send_many(frames)
+    assert fe.recv(n) == frames
+
+
+@pytest.mark.parametrize('packed', [False, True], ids=['split', 'packed'])
+@pytest.mark.parametrize('kind', ['server', 'library'])
+def test_log_is_gone_with_reset_owner(kind, packed):
+    """RESET_OWNER takes the log away: nobody writes where it was. Another one may follow."""
+    with bed(kind, packed) as (net, fe, log):
+        fe.negotiate()
+        assert offer_log(fe, log)
+        assert fe.set(RESET_OWNER)
+        assert not fe.set_u64(SET_FEATURES, fe.features | LOG_ALL)
+        assert fe.set_u64(SET_FEATURES, fe.features)
+        fe.share_memory()
+        fe.fill()
+        for ring in fe.rings:
+            fe.start_ring(ring)
+        net.daemon.wait_link('x')
+        check_traffic(net, fe)
+        assert log.is_clear()
+        assert offer_log(fe, log)
+        assert fe.set_u64(SET_FEATURES, fe.features | LOG_ALL)
+        check_traffic(net, fe)
+        assert log.has(fe.rings[0].data)
+
+
+def test_log_is_gone_and_said_to_be_there():
+    """The same order of messages as a front-end that does not ask for answers sends it."""
+    with bed() as (net, fe, log):
+        fe.negotiate()
+        assert offer_log(fe, log)
+        fe.message(RESET_OWNER)
+        fe.message(SET_FEATURES, struct.pack('=Q', fe.features | LOG_ALL))
+        fe.message(GET_FEATURES)
+        assert fe.answer(GET_FEATURES) is None
+        net.daemon.wait_link('x', up=False)
+        assert net.daemon.alive()
+
+
+@pytest.mark.parametrize('packed', [False, True], ids=['split', 'packed'])
+def test_log_is_replaced(packed):
+    """A log that comes while another one is written takes over, at once and wholly."""
+    with bed(packed=packed) as (net, fe, log), contextlib.closing(Log()) as other:
+        fe.start()
+        net.daemon.wait_link('x')
+        assert offer_log(fe, log)
+        check_traffic(net, fe)
+        assert log.is_clear()  # LOG_ALL is not set
+        assert fe.set_u64(SET_FEATURES, fe.features | LOG_ALL)
+        check_traffic(net, fe)
+        data = fe.rings[0].data
+        assert [n for n in range(0, SIZE, 2) if log.has(data + n * BUFFER)] == [
+            *range(0, 16, 2), *range(40, SIZE, 2)]  # 40 frames, behind 40 others
+        assert log.has(fe.rings[1].desc if packed else fe.rings[1].device)
+        assert not log.has(fe.rings[1].data)  # was only read
+        assert offer_log(fe, other)
+        log.clear()
+        check_traffic(net, fe)
+        assert log.is_clear()
+        assert [n for n in range(0, SIZE, 2) if other.has(data + n * BUFFER)] == [
+            *range(16, 56, 2)]
+        assert fe.set_u64(SET_FEATURES, fe.features)
+        other.clear()
+        check_traffic(net, fe)
+        assert log.is_clear() and other.is_clear()
