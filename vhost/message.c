@@ -108,10 +108,11 @@ before_message(struct session *s, struct vhost_message *message)
 
 /*
  * The library maps the log from the offset on and then adds the offset once more: it would say that
- * the log lies behind what is mapped. QEMU's is always 0.
+ * the log lies behind what is mapped. QEMU's is always 0. With an offset that no size goes with the
+ * library refuses, and closes the files that came along: what we refuse it leaves open.
  */
-static enum rte_vhost_msg_result
-refuse_log(const struct session *s)
+static void
+refuse_log(const struct session *s, struct vhost_message *message)
 {
 	static struct log_limit limit = {.burst = 5, .interval_s = 60}; /* event thread's */
 	uint32_t suppressed;
@@ -120,7 +121,7 @@ refuse_log(const struct session *s)
 		log_warn("port %s: the log of dirty pages begins within its file, which can't be "
 			 "used: the migration is refused",
 			 s->port->conf.name);
-	return RTE_VHOST_MSG_RESULT_ERR;
+	message->payload.log.offset = UINT64_MAX;
 }
 
 static enum rte_vhost_msg_result
@@ -135,7 +136,7 @@ pre_message(int vid, void *context)
 		return (enum rte_vhost_msg_result)compat_answer_queue_num(message,
 									  s->port->conf.queues);
 	if (message->request == REQUEST_SET_LOG_BASE && message->payload.log.offset != 0)
-		return refuse_log(s);
+		refuse_log(s, message);
 	if (is_harmless(message->request))
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	pthread_mutex_lock(&s->lock);

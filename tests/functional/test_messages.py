@@ -12,6 +12,7 @@ import pytest
 from frontend import (BUFFER, GET_FEATURES, LOG_ALL, RESET_OWNER, SET_FEATURES, SET_LOG_BASE, SIZE,
                       Frontend)
 from net import Net
+from test_leaks import fds
 
 PAGE = 4096
 LOG_SIZE = PAGE  # bytes: for 128 MiB of guest memory
@@ -43,6 +44,11 @@ class Log:
         os.close(self.file)
 
 
+def memfds(pid):
+    """Those of the open files of a process that came from a front-end."""
+    return [name for name in fds(pid) if 'memfd:' in name]
+
+
 def offer_log(fe, log, offset=0, n_files=1):
     """SET_LOG_BASE; whether the switch took it. It answers in its own way if so: with nothing."""
     return fe.set(SET_LOG_BASE, struct.pack('=QQ', LOG_SIZE, offset), [log.file] * n_files)
@@ -69,7 +75,8 @@ def check_traffic(net, fe, n=40):
     net['a'].take()
     frames = [net.frame('x', 'a', i) for i in range(n)]
     fe.send_many(frames)
-    assert net['a'].recv(n) == frames
+    got = net['a'].recv(n)
+    assert got == frames, (net.counts('x'), net.counts('a'), net.daemon.port('x'))
     frames = [net.frame('a', 'x', i) for i in range(n)]
     net['a'].send_many(frames)
     assert fe.recv(n) == frames
@@ -105,8 +112,7 @@ def test_log_is_gone_and_said_to_be_there():
         assert offer_log(fe, log)
         fe.message(RESET_OWNER)
         fe.message(SET_FEATURES, struct.pack('=Q', fe.features | LOG_ALL))
-        fe.message(GET_FEATURES)
-        assert fe.answer(GET_FEATURES) is None
+        assert fe.answer(GET_FEATURES) is None  # the connection was closed
         net.daemon.wait_link('x', up=False)
         assert net.daemon.alive()
 
@@ -137,3 +143,23 @@ def test_log_is_replaced(packed):
         other.clear()
         check_traffic(net, fe)
         assert log.is_clear() and other.is_clear()
+
+
+@pytest.mark.parametrize('n_files', [1, 8])
+@pytest.mark.parametrize('offset', [PAGE, 2 ** 64 - 1])
+def test_log_with_an_offset(offset, n_files):
+    """It is refused, no file that came with it stays open, and the log before it goes on."""
+    with bed() as (net, fe, log):
+        fe.start()
+        net.daemon.wait_link('x')
+        before = memfds(net.daemon.pid)
+        for _ in range(20):
+            assert not offer_log(fe, log, offset, n_files)
+        assert memfds(net.daemon.pid) == before
+        assert offer_log(fe, log)
+        assert fe.set_u64(SET_FEATURES, fe.features | LOG_ALL)
+        assert not offer_log(fe, log, offset, n_files)
+        fe.enable(fe.rings[0], True)
+        check_traffic(net, fe)
+        assert log.has(fe.rings[0].data)
+        assert memfds(net.daemon.pid) == before
