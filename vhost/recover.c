@@ -61,6 +61,12 @@ give_back(const struct ring_view *v, uint16_t at, bool is_first)
 		packed_put(v, at, word);
 }
 
+static bool
+is_offered(const struct snapshot *s, uint16_t from, uint32_t i)
+{
+	return s->is_offered[packed_position(packed_next(from, i, s->size))];
+}
+
 uint16_t
 recover_place(const struct ring_view *v, uint16_t base)
 {
@@ -75,18 +81,16 @@ recover_place(const struct ring_view *v, uint16_t base)
 			return base;
 	from = next ^ PACKED_WRAP; /* a whole lap before: the oldest descriptor */
 	for (first = 0; first < s.size; first++)
-		if (s.is_offered[packed_position(packed_next(from, first, s.size))])
+		if (is_offered(&s, from, first))
 			break;
 	for (uint32_t i = first; i < s.size; i++)
-		if (!s.is_offered[packed_position(packed_next(from, i, s.size))])
+		if (!is_offered(&s, from, i))
 			end = i;
 	if (end == 0)
 		return packed_next(from, first, s.size);
-	for (uint32_t i = end; i-- > first;) {
-		uint16_t at = packed_next(from, i, s.size);
-
-		if (s.is_offered[packed_position(at)])
-			give_back(v, at, i == first);
-	}
+	/* lengths too: who was killed had written some, and a frame whose beginning is not there
+	 * would be read from its middle on */
+	for (uint32_t i = end + 1; i-- > first;)
+		give_back(v, packed_next(from, i, s.size), i == first);
 	return packed_next(from, end + 1, s.size);
 }

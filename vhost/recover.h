@@ -21,7 +21,7 @@ struct ring_view;
 /*
  * The place of a sound packed ring, or base, which QEMU said, if the ring does not tell. Where
  * descriptors behind it were given back already, in a burst that was not ended or by QEMU, those
- * before them are, too, and the place is behind them all; the guest drops what is in them.
+ * before them are, too, all with nothing in them, and the place is behind them all.
  */
 uint16_t recover_place(const struct ring_view *v, uint16_t base);
 
