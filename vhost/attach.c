@@ -169,6 +169,7 @@ attach_ring(struct session *s, struct session_view *view, uint32_t number)
 		atomic_store_explicit(&ring_of(s, number)->touched, true, memory_order_relaxed);
 	}
 	s->told &= ~(1u << number);
+	s->left &= ~(1u << number);
 	ring_attach(ring_of(s, number), v, avail, used);
 	if (number % 2 == 0)
 		view->tx_queues[view->n_tx++] = (uint16_t)(number / 2);

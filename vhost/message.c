@@ -89,7 +89,7 @@ before_message(struct session *s, struct vhost_message *message)
 	case REQUEST_RESET_OWNER:
 		/* the library forgets rings and memory and does not say so; it unmaps the log, but
 		 * not its own note of where it was */
-		s->ready = s->told = 0;
+		s->ready = s->told = s->left = 0;
 		s->has_memory = s->is_memory_known = false;
 		s->is_log_stale = s->is_log_stale || s->has_log;
 		s->has_log = false;
@@ -145,6 +145,23 @@ pre_message(int vid, void *context)
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
+/* A place that is what we answered needs no recovering: nobody was beside the ring in between. */
+static void
+note_place(struct session *s, const struct vhost_message *message, uint32_t number)
+{
+	uint32_t bit = 1u << number;
+	uint16_t place = (uint16_t)message->payload.ring.num;
+
+	if (message->request == REQUEST_GET_VRING_BASE) {
+		s->left |= bit;
+		s->left_at[number] = place;
+	} else if (!(s->left & bit) || s->left_at[number] != place) {
+		s->told |= bit;
+	} else {
+		s->told &= ~bit;
+	}
+}
+
 static void
 after_message(struct session *s, const struct vhost_message *message)
 {
@@ -158,8 +175,10 @@ after_message(struct session *s, const struct vhost_message *message)
 		s->has_log = true;
 		s->is_log_stale = false;
 	}
-	if (message->request == REQUEST_SET_VRING_BASE && number < SESSION_RINGS_MAX)
-		s->told |= 1u << number;
+	if ((message->request == REQUEST_SET_VRING_BASE ||
+	     message->request == REQUEST_GET_VRING_BASE) &&
+	    number < SESSION_RINGS_MAX)
+		note_place(s, message, number);
 	/* said again in a moment by vring_state_changed, but it must not be attached until then */
 	if (message->request == REQUEST_SET_VRING_ENABLE && message->payload.ring.num == 0 &&
 	    number < SESSION_RINGS_MAX)

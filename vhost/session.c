@@ -84,7 +84,7 @@ forget_guest(struct session *s)
 {
 	s->vid = -1;
 	s->peer = 0;
-	s->ready = s->told = 0;
+	s->ready = s->told = s->left = 0;
 	s->is_running = s->is_in_message = s->has_failed = false;
 	s->unsound = -1;
 	s->has_memory = s->is_memory_known = s->is_private = s->is_postcopy = false;

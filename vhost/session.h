@@ -54,11 +54,13 @@ struct session {
 	struct ring rx[PORT_QUEUES_MAX];
 	struct ring tx[PORT_QUEUES_MAX];
 
-	pthread_mutex_t lock;  /* of all below */
-	int vid;	       /* librte_vhost's number of the connection; -1: not connected */
-	pid_t peer;	       /* process at the other end; 0: not known */
-	uint32_t ready;	       /* rings that the guest has set up and enabled, bit per ring */
-	uint32_t told;	       /* of which QEMU said the place since they were attached, likewise */
+	pthread_mutex_t lock; /* of all below */
+	int vid;	      /* librte_vhost's number of the connection; -1: not connected */
+	pid_t peer;	      /* process at the other end; 0: not known */
+	uint32_t ready;	      /* rings that the guest has set up and enabled, bit per ring */
+	uint32_t told;	      /* of which QEMU said another place than we, likewise */
+	uint32_t left;	      /* of which we said the place when QEMU asked, likewise */
+	uint16_t left_at[SESSION_RINGS_MAX]; /* the place that we said */
 	bool is_postcopy;      /* asked for, not offered: its memory may block who touches it */
 	bool is_closing;       /* the port is being closed: nothing is attached any more */
 	bool is_running;       /* between new_device and destroy_device */

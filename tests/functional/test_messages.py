@@ -9,8 +9,9 @@ import struct
 
 import pytest
 
-from frontend import (BUFFER, GET_FEATURES, LOG_ALL, RESET_OWNER, SET_FEATURES, SET_LOG_BASE, SIZE,
-                      Frontend)
+from daemon import wait_until
+from frontend import (AVAIL, BUFFER, GET_FEATURES, LOG_ALL, RESET_OWNER, SET_FEATURES, SET_LOG_BASE,
+                      SIZE, USED, WRITE, Frontend)
 from net import Net
 from test_leaks import fds
 
@@ -163,3 +164,26 @@ def test_log_with_an_offset(offset, n_files):
         check_traffic(net, fe)
         assert log.has(fe.rings[0].data)
         assert memfds(net.daemon.pid) == before
+
+
+def test_place_that_was_asked():
+    """A packed ring that is stopped and started again where the switch said it was is not looked
+    at: what may be the rest of a chain stays as it is, and what came back before it, too."""
+    with bed(packed=True) as (net, fe, _):
+        fe.start()
+        net.daemon.wait_link('x')
+        ring = fe.rings[0]
+        frames = [net.frame('a', 'x', i) for i in range(10)]
+        net['a'].send_many(frames)
+        end = ring.desc + 16 * 9 + 14
+        wait_until('10 frames', lambda: fe.memory[end + 1] & USED >> 8)
+        assert fe.stop_ring(ring) == 10 | 1 << 15
+        place = ring.desc + 16 * 3 + 14  # flags: as if nobody had come to this one
+        fe.memory[place:place + 2] = struct.pack('=H', WRITE | AVAIL)
+        before = fe.memory[ring.desc:ring.desc + 16 * SIZE]
+        ring.n_used = 10  # what start_ring() says
+        fe.start_ring(ring)
+        net.daemon.wait_link('x')
+        assert fe.memory[ring.desc:ring.desc + 16 * SIZE] == before
+        fe.fill()
+        check_traffic(net, fe)

@@ -31,7 +31,8 @@ SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR = range(12, 15)
 GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES = 15, 16
 SET_VRING_ENABLE, SEND_RARP = 18, 19
 
-VERSION_1, RING_PACKED, LOG_ALL, PROTOCOL_FEATURES = 1 << 32, 1 << 34, 1 << 26, 1 << 30
+VERSION_1, RING_PACKED, INDIRECT_DESC = 1 << 32, 1 << 34, 1 << 28
+LOG_ALL, PROTOCOL_FEATURES = 1 << 26, 1 << 30
 PROTOCOL_LOG_SHMFD, PROTOCOL_RARP, PROTOCOL_REPLY_ACK = 1 << 1, 1 << 2, 1 << 3
 VERSION, NEED_REPLY = 1, 8
 NEXT, WRITE, AVAIL, USED = 1, 2, 1 << 7, 1 << 15
@@ -105,7 +106,8 @@ class Frontend:
 
     def __init__(self, path, packed=False):
         self.packed = packed
-        self.features = VERSION_1 | PROTOCOL_FEATURES | (RING_PACKED if packed else 0)
+        self.features = VERSION_1 | INDIRECT_DESC | PROTOCOL_FEATURES
+        self.features |= RING_PACKED if packed else 0
         self.protocol = 0  # features of the protocol, once negotiated
         self.file = os.memfd_create('guest')
         os.ftruncate(self.file, MEMORY)
