@@ -54,6 +54,13 @@ struct sending {
 	struct send_at at;
 	bool is_dry; /* the guest offers no more */
 
+	/*
+	 * Frames that need so many bytes find no room from at.avail on, and why: who sends many to
+	 * a guest that offers tiny buffers looks at all of them once.
+	 */
+	uint32_t hopeless; /* UINT32_MAX: not known */
+	enum drop_reason why;
+
 	/* the buffers from at.avail on: those from next_buffer on are still to be used */
 	uint32_t next_buffer, n_buffers;
 	struct buffer buffers[BATCH_MAX];
@@ -188,6 +195,16 @@ send_give_room(const struct send_kind *kind, struct sending *s, const struct roo
 		need -= len;
 	}
 	s->next_buffer += room->n_buffers;
+	s->hopeless = UINT32_MAX;
+}
+
+/* Nothing was taken: all that there is is this room. */
+static inline __attribute__((always_inline)) enum drop_reason
+send_give_up(struct sending *s, const struct room *room, enum drop_reason why)
+{
+	s->hopeless = (uint32_t)room->len + 1;
+	s->why = why;
+	return why;
 }
 
 /* A frame that needs a chain or several buffers. Why it was not sent, or DROP_REASONS if it was. */
@@ -203,9 +220,11 @@ send_spread(const struct send_kind *kind, struct sending *s, const struct frame 
 		uint32_t i = room.n_buffers;
 
 		if (i == ROOM_BUFFERS_MAX || i == s->v->size)
-			return DROP_TX_OVERSIZE; /* all of its buffers together are too small */
+			return send_give_up(s, &room, DROP_TX_OVERSIZE); /* all are too small */
 		if (!send_peek(kind, s, i, at, &room.buffers[i]))
-			return ring_fault(s->r) == RING_FINE ? DROP_TX_NO_ROOM : DROP_TX_BAD_CHAIN;
+			return send_give_up(s, &room,
+					    ring_fault(s->r) == RING_FINE ? DROP_TX_NO_ROOM
+									  : DROP_TX_BAD_CHAIN);
 		if (unlikely(!send_add_room(kind, s, &room, at))) {
 			/* length 0: the driver throws them away, as it would an empty frame */
 			send_give_room(kind, s, &room, 0);
@@ -214,7 +233,7 @@ send_spread(const struct send_kind *kind, struct sending *s, const struct frame 
 		at = kind->step(s->v, at, &room.buffers[i]);
 	} while (room.len < need && s->v->is_mergeable);
 	if (room.len < need)
-		return DROP_TX_OVERSIZE;
+		return send_give_up(s, &room, DROP_TX_OVERSIZE);
 	send_copy(&room, s->v, f);
 	send_give_room(kind, s, &room, need);
 	return DROP_REASONS;
@@ -255,6 +274,8 @@ send_singles(const struct send_kind *kind, struct sending *s, const struct ring_
 		next++;
 		set &= set - 1;
 	}
+	if (next != s->next_buffer)
+		s->hopeless = UINT32_MAX;
 	s->next_buffer = next;
 	s->at = at;
 	return set;
@@ -264,9 +285,13 @@ send_singles(const struct send_kind *kind, struct sending *s, const struct ring_
 static inline __attribute__((always_inline)) enum drop_reason
 send_other(const struct send_kind *kind, struct sending *s, const struct frame *f)
 {
+	uint32_t need = s->v->record_len + f->len;
+
 	if (unlikely(s->n_buffers == 0))
 		return ring_fault(s->r) == RING_FINE ? DROP_TX_NO_ROOM : DROP_TX_BAD_CHAIN;
-	return send_spread(kind, s, f, s->v->record_len + f->len);
+	if (unlikely(need >= s->hopeless))
+		return s->why;
+	return send_spread(kind, s, f, need);
 }
 
 /* What tx does, see struct ring_ops. */
@@ -281,6 +306,7 @@ send_set(const struct send_kind *kind, const struct ring_view *v, struct ring *r
 	s.r = r;
 	s.at = (struct send_at){.avail = r->avail, .used = ring_used(r)};
 	s.is_dry = false;
+	s.hopeless = UINT32_MAX;
 	s.next_buffer = s.n_buffers = 0;
 	while (set) {
 		const struct frame *f = &b->frames[__builtin_ctzll(set)];
