@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * port.c: the vhost-user kind of port, see vhost.h and port.h. Opening and closing on the control
- * thread; what workers call goes to the split rings, or to the library on a port that asks for it.
+ * thread; what workers call goes to the guest's rings, split or packed, or to the library on a port
+ * that asks for it.
  */
 #include "vhost.h"
 
