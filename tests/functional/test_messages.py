@@ -187,3 +187,43 @@ def test_place_that_was_asked():
         assert fe.memory[ring.desc:ring.desc + 16 * SIZE] == before
         fe.fill()
         check_traffic(net, fe)
+
+
+@pytest.mark.parametrize('packed', [False, True], ids=['split', 'packed'])
+def test_pair_off_and_on(packed):
+    """A queue pair that is switched off and on while frames come and go: what the guest sends waits
+    in its ring, what is sent to it comes whole and in order, or is counted."""
+    with bed(packed=packed) as (net, fe, _):
+        fe.start()
+        net.daemon.wait_link('x')
+        check_traffic(net, fe)
+        for ring in fe.rings:
+            fe.enable(ring, False)
+        net['a'].send_many([net.frame('a', 'x') for _ in range(5)])
+        net.wait_drops('x', 'tx-down', 5)
+        waits = net.frame('x', 'a')
+        fe.send(waits)
+        assert net['a'].none()
+        sent, to_x, got, got_x = [waits], [], [], []
+        for n in range(400):
+            sent.append(net.frame('x', 'a', n, 60 + n))
+            to_x.append(net.frame('a', 'x', n, 60 + n))
+            fe.send(sent[-1])
+            net['a'].send(to_x[-1])
+            if n % 7 in (2, 5):
+                for ring in fe.rings[::1 if n % 2 else -1]:
+                    fe.enable(ring, n % 7 == 5)
+            got_x += fe.take()
+            if n % 28 == 27:  # it is on: the ring has no room for many more
+                got += net['a'].recv(len(sent) - len(got))
+        for ring in fe.rings:
+            fe.enable(ring, True)
+        got += net['a'].recv(len(sent) - len(got))
+        assert got == sent
+        end = net.frame('a', 'x')
+        net['a'].send(end)
+        wait_until('the last frame', lambda: got_x.extend(fe.take()) or end in got_x)
+        assert got_x[-1] == end
+        at = [to_x.index(f) for f in got_x[:-1]]
+        assert at == sorted(set(at))
+        assert at and len(at) + net.counts('x')['drops']['tx-down'] - 5 == len(to_x)

@@ -12,6 +12,7 @@
 #include "dirty.h"
 #include "frame.h"
 #include "packed.h"
+#include "recover.h"
 #include "ring_guest.h"
 #include "stats.h"
 
@@ -27,6 +28,7 @@ enum step {
 	STEP_RX,
 	STEP_TX,
 	STEP_RELEASE,
+	STEP_RECOVER, /* another switch takes a packed ring up */
 	N_STEPS
 };
 
@@ -276,6 +278,21 @@ release(void)
 	check_ring(&sender, 0);
 }
 
+/* QEMU says any place that there is. */
+static void
+recover(struct ring_guest *g, struct input *in)
+{
+	uint16_t base = next16(in);
+	uint16_t at = (uint16_t)(packed_position(base) % g->view.size | (base & PACKED_WRAP));
+
+	if (g->view.ops != &packed_ops || n_taken > 0)
+		return;
+	at = recover_place(&g->view, at);
+	assert(packed_position(at) < g->view.size);
+	ring_reset(&g->ring);
+	ring_attach(&g->ring, &g->view, at, at);
+}
+
 /* Good buffers to begin with, and to be spoilt: every n_parts descriptors are one. */
 static void
 fill(struct ring_guest *g, uint16_t flags, uint32_t n_parts)
@@ -357,6 +374,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			break;
 		case STEP_RELEASE:
 			release();
+			break;
+		case STEP_RECOVER:
+			recover(g, &in);
 			break;
 		case N_STEPS:
 			break;

@@ -9,8 +9,8 @@ it: for messages that no QEMU sends, or not in this order.
         fe.set(SET_LOG_BASE, struct.pack('=QQ', size, 0), [fd])  # True: the switch took it
 
 Guest memory is one file of MEMORY bytes at guest address 0, and mapped here. Where a ring is in it
-is said at Ring. Rings have SIZE entries; a buffer is one descriptor. In rings numbers are packed as
-'@' says: with '=' Python would write a word byte by byte, in sight of the switch.
+is said at Ring. Rings have SIZE entries; a buffer is one descriptor. What the switch polls is
+written and read as a word of its own: struct.pack_into() clears first.
 """
 
 import contextlib
@@ -78,25 +78,26 @@ class Ring:
         if self.fe.packed:
             at, wrap = self.place(n)
             flags = self.flags | (AVAIL if wrap else USED)
-            struct.pack_into('@QIH', memory, self.desc + 16 * at, addr, length, at)
-            struct.pack_into('@H', memory, self.desc + 16 * at + 14, flags)
+            struct.pack_into('=QIH', memory, self.desc + 16 * at, addr, length, at)
+            self.fe.words[(self.desc + 16 * at + 14) // 2] = flags
             return
-        struct.pack_into('@QIHH', memory, self.desc + 16 * (n % SIZE), addr, length, self.flags, 0)
-        struct.pack_into('@H', memory, self.driver + 4 + 2 * (n % SIZE), n % SIZE)
-        struct.pack_into('@H', memory, self.driver + 2, self.n_avail & 0xffff)
+        struct.pack_into('=QIHH', memory, self.desc + 16 * (n % SIZE), addr, length, self.flags, 0)
+        struct.pack_into('=H', memory, self.driver + 4 + 2 * (n % SIZE), n % SIZE)
+        self.fe.words[(self.driver + 2) // 2] = self.n_avail & 0xffff
 
     def take(self):
         """The next buffer that came back as (guest address, bytes written), or None."""
         n, memory = self.n_used, self.fe.memory
         if self.fe.packed:
             at, wrap = self.place(n)
-            length, _, flags = struct.unpack_from('@IHH', memory, self.desc + 16 * at + 8)
+            flags = self.fe.words[(self.desc + 16 * at + 14) // 2]
             if bool(flags & AVAIL) != wrap or bool(flags & USED) != wrap:
                 return None
+            length = struct.unpack_from('=I', memory, self.desc + 16 * at + 8)[0]
         else:
-            if struct.unpack_from('@H', memory, self.device + 2)[0] == n & 0xffff:
+            if self.fe.words[(self.device + 2) // 2] == n & 0xffff:
                 return None
-            length = struct.unpack_from('@II', memory, self.device + 4 + 8 * (n % SIZE))[1]
+            length = struct.unpack_from('=II', memory, self.device + 4 + 8 * (n % SIZE))[1]
         self.n_used += 1
         return self.buffer(n), length
 
@@ -112,6 +113,7 @@ class Frontend:
         self.file = os.memfd_create('guest')
         os.ftruncate(self.file, MEMORY)
         self.memory = mmap.mmap(self.file, MEMORY)
+        self.words = memoryview(self.memory).cast('H')
         self.kicks = [os.eventfd(0) for _ in range(4)]
         self.rings = [Ring(self, i) for i in range(2)]
         self.sock = socket.socket(socket.AF_UNIX)
@@ -248,6 +250,7 @@ class Frontend:
     def close(self):
         """Hangs up."""
         self.sock.close()
+        self.words.release()
         self.memory.close()
         for fd in (self.file, *self.kicks):
             with contextlib.suppress(OSError):
