@@ -209,6 +209,16 @@ check_mtu(struct session *s, uint64_t mtu)
 	return RTE_VHOST_MSG_RESULT_ERR;
 }
 
+/* The library only sets a flag, for its own bursts; on a port that uses them it was not offered. */
+static enum rte_vhost_msg_result
+ask_announcement(struct session *s, const struct vhost_message *message)
+{
+	if (message->size != sizeof(message->payload.u64))
+		return RTE_VHOST_MSG_RESULT_ERR;
+	announce_ask(&s->announce, &message->payload.u64);
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
 static enum rte_vhost_msg_result
 post_message(int vid, void *context)
 {
@@ -219,6 +229,8 @@ post_message(int vid, void *context)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	if (message->request == REQUEST_NET_SET_MTU)
 		return check_mtu(s, message->payload.u64);
+	if (message->request == REQUEST_SEND_RARP)
+		return ask_announcement(s, message);
 	if (is_harmless(message->request))
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	pthread_mutex_lock(&s->lock);

@@ -38,8 +38,8 @@ static const uint64_t features_offered =
 
 static const uint64_t protocol_features_offered =
 	1ull << VHOST_USER_PROTOCOL_F_MQ | 1ull << VHOST_USER_PROTOCOL_F_LOG_SHMFD |
-	1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK | 1ull << VHOST_USER_PROTOCOL_F_NET_MTU |
-	1ull << VHOST_USER_PROTOCOL_F_STATUS;
+	1ull << VHOST_USER_PROTOCOL_F_RARP | 1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK |
+	1ull << VHOST_USER_PROTOCOL_F_NET_MTU | 1ull << VHOST_USER_PROTOCOL_F_STATUS;
 
 /*
  * rte_vhost_driver_set_features() would take the port for something else than a network device: no
@@ -50,11 +50,14 @@ static int
 offer_features(const struct port_conf *conf)
 {
 	const char *path = conf->vhost.socket;
-	uint64_t all;
+	uint64_t all, protocol = protocol_features_offered;
 
+	/* the library's announcement ends with what its mbuf held before: bytes of other frames */
+	if (conf->vhost.is_library)
+		protocol &= ~(1ull << VHOST_USER_PROTOCOL_F_RARP);
 	if (rte_vhost_driver_get_features(path, &all) != 0 ||
 	    rte_vhost_driver_disable_features(path, all & ~features_offered) != 0 ||
-	    rte_vhost_driver_set_protocol_features(path, protocol_features_offered) != 0)
+	    rte_vhost_driver_set_protocol_features(path, protocol) != 0)
 		return -1;
 	return compat_set_max_queue_pairs(path, conf->queues);
 }
@@ -186,6 +189,8 @@ vhost_rx(struct port *port, uint16_t queue, struct batch *batch, struct port_sta
 
 	if (port->conf.vhost.is_library)
 		return library_rx(s, queue, batch, stats);
+	if (queue == 0 && announce_lend(&s->announce, batch))
+		return batch->n;
 	/* acquire: pairs with attach_guest() */
 	view = atomic_load_explicit(&s->view, memory_order_acquire);
 	if (!view || !view->rx[queue].size || unlikely(ring_fault(r) != RING_FINE))
@@ -207,7 +212,7 @@ vhost_release(struct port *port, uint16_t queue, struct batch *batch)
 
 	if (port->conf.vhost.is_library)
 		library_release(batch);
-	else
+	else if (queue != 0 || !announce_release(&s->announce))
 		r->lent->ops->release(r);
 }
 

@@ -92,6 +92,7 @@ forget_guest(struct session *s)
 	s->n_regions = 0;
 	s->promised_mtu = 0;
 	s->features = 0;
+	announce_forget(&s->announce);
 	for (uint32_t i = 0; i < PORT_QUEUES_MAX; i++) {
 		ring_reset(&s->rx[i]);
 		ring_reset(&s->tx[i]);

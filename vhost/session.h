@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "announce.h"
 #include "memory.h"
 #include "port.h"
 #include "ring.h"
@@ -49,6 +50,8 @@ struct session {
 	_Atomic int library_vid;	/* -1: no guest */
 	_Atomic uint32_t library_ready; /* bit per ring, numbered as the library does */
 	struct rte_mempool *pool;	/* control: wo before workers see the port */
+
+	struct announce announce; /* direct path */
 
 	/* beside the views; see ring.h */
 	struct ring rx[PORT_QUEUES_MAX];

@@ -10,8 +10,8 @@ import struct
 import pytest
 
 from daemon import wait_until
-from frontend import (AVAIL, BUFFER, GET_FEATURES, LOG_ALL, RESET_OWNER, SET_FEATURES, SET_LOG_BASE,
-                      SIZE, USED, WRITE, Frontend)
+from frontend import (AVAIL, BUFFER, GET_FEATURES, LOG_ALL, PROTOCOL_RARP, RESET_OWNER, SEND_RARP,
+                      SET_FEATURES, SET_LOG_BASE, SIZE, USED, WRITE, Frontend)
 from net import Net
 from test_leaks import fds
 
@@ -227,3 +227,53 @@ def test_pair_off_and_on(packed):
         at = [to_x.index(f) for f in got_x[:-1]]
         assert at == sorted(set(at))
         assert at and len(at) + net.counts('x')['drops']['tx-down'] - 5 == len(to_x)
+
+
+def rarp(mac):
+    """The announcement of a station: RFC 903, "who am I", to all."""
+    frame = b'\xff' * 6 + mac + struct.pack('>HHHBBH', 0x8035, 1, 0x0800, 6, 4, 3)
+    return (frame + mac + bytes(4) + mac + bytes(4)).ljust(60, b'\0')
+
+
+def test_announcement():
+    """SEND_RARP: all others are told by a frame, and the switch knows the station at once. The
+    guest itself hears nothing of it."""
+    with bed() as (net, fe, _):
+        net.add_port('b', 'server')
+        fe.start()
+        net.daemon.wait_link('x')
+        assert fe.protocol & PROTOCOL_RARP
+        mac = bytes.fromhex(net.macs['x'].replace(':', ''))
+        for n in range(3):
+            assert (0, net.macs['x']) not in net.fdb()
+            assert fe.set(SEND_RARP, mac + bytes(2))
+            assert net['a'].recv(1) == net['b'].recv(1) == [rarp(mac)]
+            assert net.fdb()[0, net.macs['x']] == 'x'
+            frame = net.frame('a', 'x', n)
+            net['a'].send(frame)
+            assert fe.recv(1) == [frame]
+            assert net['b'].none()
+            check_traffic(net, fe)
+            net['b'].take()
+            net.daemon.ctl('fdb', 'flush')
+
+
+def test_announcement_of_the_library():
+    """It has bytes in it that nobody wrote there for all to read."""
+    with bed('library') as (_, fe, _):
+        fe.negotiate()
+        assert not fe.protocol & PROTOCOL_RARP
+
+
+def test_announcement_of_nobody():
+    """A group, or nobody, is no station: dropped and counted as if the guest had sent it. A message
+    that is too short is refused."""
+    with bed() as (net, fe, _):
+        fe.start()
+        net.daemon.wait_link('x')
+        for n, mac in enumerate([b'\xff' * 6, bytes(6), b'\x01\x80\xc2\0\0\0']):
+            assert fe.set(SEND_RARP, mac + bytes(2))
+            net.wait_drops('x', 'rx-bad-source', n + 1)
+        assert not fe.set(SEND_RARP, bytes(6))
+        check_traffic(net, fe)
+        assert net['a'].none()
