@@ -45,6 +45,10 @@ reason(const struct filter *f, const struct station *st, char text[FILTER_REASON
 		snprintf(text, FILTER_REASON_MAX, "the driver %s takes no address beside its own%s",
 			 f->dev.driver_name,
 			 is_untrusted ? " while the PF does not trust the VF" : "");
+	} else if (st->is_vain) {
+		snprintf(text, FILTER_REASON_MAX,
+			 "the driver %s or its PF refuses this address (code %d)",
+			 f->dev.driver_name, st->refusal);
 	} else if (st->refusal == -ENOSPC) {
 		snprintf(text, FILTER_REASON_MAX, "filter full (%u of %u)", n, n);
 	} else if (is_bound(f)) {

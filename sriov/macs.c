@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <rte_common.h>
 #include <rte_ethdev.h>
 
 #include "filter_device.h"
@@ -29,6 +30,20 @@ take_out(struct macs *m, const struct filter_device *dev, struct stations *s, ui
 	rte_eth_dev_mac_addr_remove(dev->dpdk_port, &s->macs.list[i]);
 	s->list[i].is_listed = false;
 	m->n_listed--;
+}
+
+/* Asks for it, whatever is listed; 0 or the driver's refusal. */
+static int
+put_in(struct macs *m, const struct filter_device *dev, struct stations *s, uint32_t i)
+{
+	struct station *st = &s->list[i];
+
+	st->refusal = rte_eth_dev_mac_addr_add(dev->dpdk_port, &s->macs.list[i], 0);
+	st->is_listed = st->refusal == 0;
+	m->n_listed += st->is_listed;
+	m->was_added |= st->is_listed;
+	st->n_refusals += !st->is_listed;
+	return st->refusal;
 }
 
 void
@@ -113,33 +128,37 @@ add(struct macs *m, const struct filter_device *dev, struct stations *s, const u
 			st->refusal = refusal;
 			continue;
 		}
-		/* ethdev, when full, would tell the log so at each try */
-		refusal = m->n_listed + 1 >= dev->macs_max
-				  ? -ENOSPC
-				  : rte_eth_dev_mac_addr_add(dev->dpdk_port,
-							     &s->macs.list[order[i]], 0);
-		st->refusal = refusal;
-		st->is_listed = refusal == 0;
+		if (m->n_listed + 1 < dev->macs_max) {
+			refusal = put_in(m, dev, s, order[i]);
+		} else { /* ethdev, when full, would tell the log so at each try */
+			refusal = st->refusal = -ENOSPC;
+			st->n_refusals++;
+		}
 		m->is_unsupported = refusal == -ENOTSUP;
-		m->n_listed += refusal == 0;
-		m->was_added |= refusal == 0;
-		st->n_refusals += refusal != 0;
 		in_row = refusal ? in_row + 1 : 0;
 	}
+	if (in_row > 0 && filter_clock() - start > FILTER_STEP_NS)
+		m->n_vain = FILTER_REFUSALS_MAX;
 	return false;
 }
 
-/* A refused station of the port that has the fewest places; or -1. */
+/*
+ * A refused station of the port that has the fewest places, of equals who was refused less often;
+ * or -1. Not one for which a place was made in vain.
+ */
 static int32_t
 find_poorest(const struct stations *s, const uint16_t n_of_port[PORTS_MAX])
 {
 	int32_t poorest = -1;
 
 	for (uint32_t i = 0; i < s->macs.n; i++) {
-		const struct station *st = &s->list[i];
+		const struct station *st = &s->list[i], *least = &s->list[RTE_MAX(poorest, 0)];
+		uint16_t n = n_of_port[st->port], n_least = n_of_port[least->port];
 
-		if (st->is_wanted && !st->is_listed && st->refusal != 0 &&
-		    (poorest < 0 || n_of_port[st->port] < n_of_port[s->list[poorest].port]))
+		if (!st->is_wanted || st->is_listed || st->refusal == 0 || st->is_vain)
+			continue;
+		if (poorest < 0 || n < n_least ||
+		    (n == n_least && st->n_refusals < least->n_refusals))
 			poorest = (int32_t)i;
 	}
 	return poorest;
@@ -162,6 +181,30 @@ find_richest(const struct stations *s, const uint16_t n_of_port[PORTS_MAX], uint
 }
 
 /*
+ * Gives the place of one to the other. Who is refused all the same is refused for another reason
+ * than room: then it goes back. A PF that refuses that, too, is left alone.
+ */
+static bool
+hand_over(struct macs *m, const struct filter_device *dev, struct stations *s, uint32_t from,
+	  uint32_t to)
+{
+	int refusal = s->list[to].refusal;
+
+	take_out(m, dev, s, from);
+	if (put_in(m, dev, s, to) == 0) {
+		s->list[from].refusal = refusal;
+		return true;
+	}
+	s->list[to].is_vain = true;
+	m->n_vain++;
+	if (put_in(m, dev, s, from) != 0) {
+		s->list[to].is_vain = false;
+		m->n_vain = FILTER_REFUSALS_MAX;
+	}
+	return false;
+}
+
+/*
  * A guest that invents addresses must not take all places: a station of the port that has the most
  * gives its place to one whose port has at least two fewer. True if there is more to be done.
  */
@@ -169,32 +212,25 @@ static bool
 share(struct macs *m, const struct filter_device *dev, struct stations *s)
 {
 	uint16_t n_of_port[PORTS_MAX] = {0};
+	uint64_t start = filter_clock();
 
 	for (uint32_t i = 0; i < s->macs.n; i++)
 		n_of_port[s->list[i].port] += s->list[i].is_listed;
 	for (int n = 0; n < FILTER_REFUSALS_MAX; n++) {
-		int32_t poor = find_poorest(s, n_of_port), rich;
-		struct station *to, *from;
+		int32_t to, from;
 
-		if (poor < 0)
+		if (m->n_vain >= FILTER_REFUSALS_MAX)
 			return false;
-		to = &s->list[poor];
-		rich = find_richest(s, n_of_port, to->rank);
-		if (rich < 0)
+		if (n > 0 && filter_clock() - start > FILTER_STEP_NS)
+			return true;
+		to = find_poorest(s, n_of_port);
+		from = to < 0 ? -1 : find_richest(s, n_of_port, s->list[to].rank);
+		if (from < 0 || n_of_port[s->list[from].port] < n_of_port[s->list[to].port] + 2)
 			return false;
-		from = &s->list[rich];
-		if (n_of_port[from->port] < n_of_port[to->port] + 2)
-			return false;
-		take_out(m, dev, s, (uint32_t)rich);
-		n_of_port[from->port]--;
-		from->refusal = to->refusal;
-		to->refusal = rte_eth_dev_mac_addr_add(dev->dpdk_port, &s->macs.list[poor], 0);
-		if (to->refusal)
-			return false;
-		to->is_listed = true;
-		m->n_listed++;
-		m->was_added = true;
-		n_of_port[to->port]++;
+		if (!hand_over(m, dev, s, (uint32_t)from, (uint32_t)to))
+			continue;
+		n_of_port[s->list[from].port]--;
+		n_of_port[s->list[to].port]++;
 	}
 	return true;
 }
@@ -217,6 +253,15 @@ mend_holes(const struct filter_device *dev, const struct stations *s)
 		rte_eth_dev_mac_addr_remove(dev->dpdk_port, &nobody);
 }
 
+/* What was in vain may not be any more. */
+static void
+hope_again(struct macs *m, struct stations *s)
+{
+	m->n_vain = 0;
+	for (uint32_t i = 0; i < s->macs.n; i++)
+		s->list[i].is_vain = false;
+}
+
 bool
 macs_sync(struct macs *m, const struct filter_device *dev, struct stations *s, bool retry)
 {
@@ -231,6 +276,8 @@ macs_sync(struct macs *m, const struct filter_device *dev, struct stations *s, b
 		take_out(m, dev, s, i);
 		retry = true;
 	}
+	if (retry)
+		hope_again(m, s);
 	add_again(m, dev, s);
 	n = candidates(m, s, retry, order);
 	again = add(m, dev, s, order, n);

@@ -17,6 +17,7 @@ struct macs {
 	bool is_unsupported; /* the driver takes none at all */
 	uint32_t n_listed, n_refused;
 	uint32_t n_most; /* that were listed at once */
+	uint32_t n_vain; /* places made in vain since the last retry */
 	bool was_added;	 /* at this sync */
 };
 

@@ -201,6 +201,114 @@ stations_are_shared(void **state)
 	assert_int_equal(n_received, 8); /* of 17 places */
 }
 
+/* Stations 101..100+n of vm2, which the PF refuses though there is room; 1..10 of vm1 are listed.
+ */
+static void
+have_enemies(uint32_t n)
+{
+	rig_be_vf("net_iavf", 64, PORT_WISH_OFF);
+	nic.enemy = rig_station(101);
+	nic.n_enemies = n;
+	for (uint32_t i = 1; i <= 10; i++)
+		rig_learn(i, 0, VM1);
+	for (uint32_t i = 101; i <= 100 + n; i++)
+		rig_learn(i, 0, VM2);
+	rig_open_as(PORT_FILTER_AUTO);
+}
+
+static void
+assert_ten_are_received(void)
+{
+	for (uint32_t n = 1; n <= 10; n++)
+		assert_true(rig_receives(n));
+	rig_assert_shown("macs_listed", "10");
+}
+
+/* A place is worth nothing to who is refused for another reason: it goes back to who had it. */
+static void
+places_are_not_drained(void **state)
+{
+	uint32_t n_adds;
+
+	(void)state;
+	have_enemies(2);
+	assert_ten_are_received();
+	rig_assert_shown("macs_refused", "2");
+	for (uint16_t vlan = 1; vlan <= 20; vlan++) {
+		n_adds = nic.n_adds;
+		rig_learn(1, vlan, VM1); /* a change, of which nothing comes */
+		rig_tick();
+		assert_ten_are_received();
+	}
+	assert_int_equal(nic.n_adds, n_adds);
+	for (int i = 0; i < 5; i++) {
+		fake_nic_now_ns += 11 * S;
+		rig_tick();
+	}
+	rig_assert_shown("macs_refused", "2");
+}
+
+/* And it is said that the filter is not full. */
+static void
+refused_though_there_is_room(void **state)
+{
+	(void)state;
+	have_enemies(1);
+	rig_assert_shown("unreachable", "1");
+	rig_assert_shown("unreachable_0",
+			 "vm2 52:54:00:00:00:65: not reachable from uplink up0: the driver "
+			 "net_iavf or its PF refuses this address (code -5)");
+}
+
+/* Many of them cost little, and keep the places of nobody else who is refused by turns. */
+static void
+few_places_are_made_in_vain(void **state)
+{
+	uint32_t n_adds;
+
+	(void)state;
+	have_enemies(40);
+	for (int i = 0; i < 10; i++) {
+		fake_nic_now_ns += 11 * S;
+		rig_tick();
+	}
+	nic.slots = 10;
+	assert_ten_are_received();
+	n_adds = nic.n_adds;
+	fake_nic_now_ns += 11 * S;
+	rig_tick();
+	assert_in_range(nic.n_adds - n_adds, 1, 12);
+	assert_ten_are_received();
+	rig_learn(200, 0, VM2);
+	for (int i = 0; i < 30 && !rig_receives(200); i++) {
+		fake_nic_now_ns += 11 * S;
+		rig_tick();
+	}
+	assert_true(rig_receives(200));
+	rig_assert_shown("macs_listed", "10");
+}
+
+/* A PF that dies just then is asked for nothing more. */
+static void
+places_of_a_dead_pf(void **state)
+{
+	(void)state;
+	rig_be_vf("net_iavf", 64, PORT_WISH_OFF);
+	nic.slots = 4;
+	for (uint32_t n = 1; n <= 4; n++)
+		rig_learn(n, 0, VM1);
+	rig_open_as(PORT_FILTER_AUTO);
+	nic.slow_ns = 2 * S;
+	nic.is_bound = true;
+	nic.n_adds = 0;
+	rig_learn(101, 0, VM2);
+	rig_tick();
+	assert_in_range(nic.n_adds, 1, 2);
+	for (int i = 0; i < 20; i++)
+		rig_tick();
+	assert_in_range(nic.n_adds, 1, 2);
+}
+
 static void
 full_by_driver(void **state)
 {
@@ -579,6 +687,10 @@ main(void)
 		CASE(full_by_ethdev),
 		CASE(places_are_shared),
 		CASE(stations_are_shared),
+		CASE(places_are_not_drained),
+		CASE(refused_though_there_is_room),
+		CASE(few_places_are_made_in_vain),
+		CASE(places_of_a_dead_pf),
 		CASE(full_by_driver),
 		CASE(complaints_are_bounded),
 		CASE(places_go_by_rank),
