@@ -26,7 +26,10 @@ enum {
 	TICKS_PER_S = 1000 / SWITCH_TICK_MS,
 	PF_TICKS = 10 * TICKS_PER_S, /* between looks at a PF that has told of no change */
 	RETURN_WAIT_MAX_S = 16,
+	REST = 20, /* a try that took t and failed is followed by none for REST * t */
 };
+
+static const uint64_t SECOND_NS = 1000000000;
 
 static void
 path_set(struct uplink *u, struct ethdev *dev)
@@ -230,12 +233,26 @@ show_error(struct uplink *u, const struct error *e)
 /* --- restart */
 
 /*
+ * Drivers wait for their PFs, as iavf 10 s for the end of a reset, and the control thread with
+ * them: what takes long is seldom tried, so that it has time for others.
+ */
+static void
+rest(struct uplink *u, uint64_t start)
+{
+	uint64_t end = filter_clock(), took = end - start;
+
+	u->again_ns = end + RTE_MAX(SECOND_NS, took);
+	u->retry_ns = end + RTE_MAX(SECOND_NS, REST * took);
+}
+
+/*
  * Stops the device and starts it anew. A driver that refuses to start, as while the PF is down, is
- * asked again every second.
+ * asked again, see life_tick().
  */
 static int
 restart(struct uplink *u, const char *why, struct error *e)
 {
+	uint64_t start = filter_clock();
 	struct filter_facts facts;
 	int err;
 
@@ -245,6 +262,7 @@ restart(struct uplink *u, const char *why, struct error *e)
 	path_set(u, NULL);
 	err = ethdev_restart(u->ethdev, u->port, e);
 	u->is_stopped = err != 0;
+	rest(u, start);
 	if (err) {
 		show_error(u, e);
 		return err;
@@ -265,15 +283,6 @@ restart_by_itself(struct uplink *u, const char *why)
 	struct error e;
 
 	restart(u, why, &e);
-}
-
-/* At most once a second, however often a PF is reset. */
-static void
-restart_after_reset(struct uplink *u)
-{
-	u->is_reset = false;
-	u->reset_tick = u->n_ticks;
-	restart_by_itself(u, "its PF was reset");
 }
 
 /*
@@ -338,16 +347,19 @@ look_out(struct uplink *u)
 {
 	char pci[PORT_PCI_MAX];
 	bool is_pci = nic_parse(u->device.name, pci);
-	uint64_t now = identify(u);
+	uint64_t now = identify(u), start, took_s;
 	struct error e;
 
 	if (is_pci && (now == 0 || now == u->gone))
 		return;
 	if (--u->wait_s > 0)
 		return;
+	start = filter_clock();
 	if (life_begin(u, false, &e) != 0) {
 		show_error(u, &e);
-		u->wait_s = u->wait_max_s = RTE_MIN(2 * u->wait_max_s, (uint32_t)RETURN_WAIT_MAX_S);
+		took_s = (filter_clock() - start) / SECOND_NS;
+		u->wait_max_s = RTE_MIN(2 * u->wait_max_s, (uint32_t)RETURN_WAIT_MAX_S);
+		u->wait_s = RTE_MAX(u->wait_max_s, (uint32_t)(REST * took_s));
 		return;
 	}
 	u->n_returns++;
@@ -372,6 +384,28 @@ follow_pf(struct uplink *u)
 		filter_renew(u->filter, &facts);
 }
 
+/*
+ * A PF that was reset wants a restart, and a device that is stopped one more; whichever it is, the
+ * last one is over for as long as it took, and a second. One that failed is left alone for longer,
+ * unless the PF has something new to say.
+ */
+static bool
+restart_if_due(struct uplink *u, bool is_told)
+{
+	uint64_t now;
+
+	if (!u->is_reset && !u->is_stopped)
+		return false;
+	if (is_told)
+		u->retry_ns = RTE_MIN(u->retry_ns, u->again_ns);
+	now = filter_clock();
+	if (now < (u->is_reset ? u->again_ns : u->retry_ns))
+		return false;
+	restart_by_itself(u, u->is_reset ? "its PF was reset" : "the last time it did not start");
+	u->is_reset = false;
+	return true;
+}
+
 void
 life_tick(struct uplink *u)
 {
@@ -393,11 +427,8 @@ life_tick(struct uplink *u)
 	if (is_new)
 		follow_pf(u);
 	u->is_reset |= (events & DEVICE_EVENT_RESET) != 0;
-	if (u->is_reset && u->n_ticks - u->reset_tick >= TICKS_PER_S)
-		restart_after_reset(u);
-	else if (u->is_stopped && is_second)
-		restart_by_itself(u, "the last time it did not start");
-	else if (!u->is_stopped && (is_second || is_new || events & DEVICE_EVENT_LINK))
+	if (!restart_if_due(u, is_new || events != 0) && !u->is_stopped &&
+	    (is_second || is_new || events & DEVICE_EVENT_LINK))
 		life_follow_link(u);
 	if (life_path(u) && !is_pf_down(u))
 		filter_sync(u->filter);

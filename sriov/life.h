@@ -45,7 +45,8 @@ struct uplink {
 	bool is_link_up;     /* as the device and its PF say */
 	bool was_restarted;  /* the link has not come up since: that it was down is our own doing */
 	bool is_reset;	     /* its PF said so, and it was not restarted since */
-	uint32_t reset_tick; /* of the last restart for that reason */
+	uint64_t again_ns;   /* no restart that a PF wants before */
+	uint64_t retry_ns;   /* no restart after one that failed before */
 	uint32_t n_restarts, n_returns, n_ticks;
 };
 

@@ -491,6 +491,28 @@ def test_reset_that_fails():
         assert details(net)['restarts'] == 1
 
 
+def test_reset_that_takes_long():
+    """A driver that waits for its PF in vain, as iavf does for 10 s: it is left alone for the most
+    part, so that the control thread has time for others; a word of the PF's changes that."""
+    with FakeVf('up', **dict(IXGBEVF, revival='reset')) as vf, net_of(vf) as net:
+        net.learn()
+        vf.event('reset', reset='reject', reset_ms=1500)
+        wait_until('it was tried', lambda: len(vf.calls('reset =')) == 1, 20.0)
+        longest, end = 0, time.monotonic() + 8
+        while time.monotonic() < end:
+            start = time.monotonic()
+            net.daemon.ctl('status')
+            longest = max(longest, time.monotonic() - start)
+            time.sleep(0.1)
+        tries = len(vf.calls('reset ='))
+        assert tries == 1, f'{tries} tries, and an answer took {longest:.1f} s'
+        vf.event('reset', reset='honour', reset_ms=0)
+        net.daemon.wait_link('up', timeout=15.0)
+        net.learn()
+        vf.wait_filter(macs=macs(net, 'ab'))
+        assert from_wire(net, net.macs['a']) == {'a'}
+
+
 def test_restart_that_fails():
     """The driver refuses to start: the port says why, and it is tried again."""
     with FakeVf('up', **IXGBEVF) as vf, net_of(vf) as net:

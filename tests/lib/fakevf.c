@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
 
@@ -248,13 +249,16 @@ rte_eth_dev_stop(uint16_t port)
 int
 rte_eth_dev_reset(uint16_t port)
 {
+	uint32_t takes_ms;
 	int err;
 
 	if (!fakevf_is(port))
 		return fakevf_next_of_port("rte_eth_dev_reset", port);
 	pthread_mutex_lock(&fakevf.lock);
 	err = fakevf_error_of(fakevf.conf.reset, -EIO);
+	takes_ms = fakevf.conf.reset_ms;
 	pthread_mutex_unlock(&fakevf.lock);
+	rte_delay_us_sleep(takes_ms * 1000);
 	if (!err)
 		rte_eth_dev_stop(port);
 	pthread_mutex_lock(&fakevf.lock);

@@ -63,6 +63,7 @@ struct fakevf_conf {
 	uint32_t revival;    /* enum fakevf_revival */
 	uint32_t lsc, rmv;   /* 1: has such interrupts */
 	uint32_t reset;	     /* enum fakevf_answer */
+	uint32_t reset_ms;   /* that a reset takes, granted or not */
 	uint32_t start;	     /* enum fakevf_answer */
 	uint32_t present;    /* 0: the device is not there (any more) */
 	uint32_t node;	     /* NUMA node */

@@ -62,6 +62,7 @@ static const struct key {
 	{"lsc", offsetof(struct fakevf_conf, lsc), 0, NULL},
 	{"rmv", offsetof(struct fakevf_conf, rmv), 0, NULL},
 	{"reset", offsetof(struct fakevf_conf, reset), 0, answers},
+	{"reset_ms", offsetof(struct fakevf_conf, reset_ms), 0, NULL},
 	{"start", offsetof(struct fakevf_conf, start), 0, answers},
 	{"present", offsetof(struct fakevf_conf, present), 0, NULL},
 	{"node", offsetof(struct fakevf_conf, node), 0, NULL},
