@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
 #include <rte_ethdev.h>
 
 #include "filter_device.h"
+#include "port.h"
 #include "stations.h"
 
 enum {
@@ -43,16 +45,66 @@ mcast_make_room(struct mcast *m, const struct filter_device *dev)
 	m->n_asked = NEVER_ASKED;
 }
 
+/* --- what is wanted */
+
+/* Groups of one importance, of which each port's first comes before any port's second. */
+struct wish {
+	uint32_t turn, at; /* at: in the order in which they came */
+	struct rte_ether_addr group;
+};
+
+struct wishes {
+	uint32_t n;
+	uint32_t n_of_port[PORTS_MAX];
+	struct wish list[2 * MACSET_MAX]; /* neighbours, joined groups */
+};
+
 static void
-want_neighbour(struct mcast *m, const struct rte_ether_addr *mac)
+add_wish(struct wishes *w, uint16_t port, const struct rte_ether_addr *group)
+{
+	struct wish *wish = &w->list[w->n];
+
+	*wish = (struct wish){.turn = w->n_of_port[port]++, .at = w->n++, .group = *group};
+}
+
+/* By which IPv6 finds the stations that are listed, or those that are not. */
+static void
+add_neighbours(struct wishes *w, const struct stations *s, bool listed)
 {
 	struct rte_ether_addr group = {.addr_bytes = {0x33, 0x33, 0xff}};
 
-	memcpy(&group.addr_bytes[3], &mac->addr_bytes[3], 3);
-	macset_add(&m->wanted, &group);
+	for (uint32_t i = 0; i < s->macs.n; i++) {
+		if (!s->list[i].is_wanted || s->list[i].is_listed != listed)
+			continue;
+		memcpy(&group.addr_bytes[3], &s->macs.list[i].addr_bytes[3], 3);
+		add_wish(w, s->list[i].port, &group);
+	}
 }
 
-/* In the order in which they are given up last: stations that unicast frames reach come first. */
+static int
+compare(const void *a, const void *b)
+{
+	const struct wish *x = a, *y = b;
+
+	if (x->turn != y->turn)
+		return x->turn < y->turn ? -1 : 1;
+	return x->at < y->at ? -1 : 1;
+}
+
+static void
+want_all(struct mcast *m, struct wishes *w)
+{
+	qsort(w->list, w->n, sizeof(w->list[0]), compare);
+	for (uint32_t i = 0; i < w->n; i++)
+		macset_add(&m->wanted, &w->list[i].group);
+	memset(w->n_of_port, 0, sizeof(w->n_of_port));
+	w->n = 0;
+}
+
+/*
+ * In the order in which they are given up last. Stations that unicast frames don't reach come last:
+ * to be found is of no use to them.
+ */
 static void
 want(struct mcast *m, const struct stations *s)
 {
@@ -60,19 +112,20 @@ want(struct mcast *m, const struct stations *s)
 		{{0x01, 0x00, 0x5e, 0, 0, 1}}, /* 224.0.0.1 */
 		{{0x33, 0x33, 0, 0, 0, 1}},    /* ff02::1 */
 	};
+	static struct wishes wishes; /* control; empty between calls */
 
 	macset_clear(&m->wanted);
 	for (size_t i = 0; i < RTE_DIM(every_host); i++)
 		macset_add(&m->wanted, &every_host[i]);
-	for (uint32_t i = 0; i < s->macs.n; i++)
-		if (s->list[i].is_wanted && s->list[i].is_listed)
-			want_neighbour(m, &s->macs.list[i]);
-	for (uint32_t i = 0; i < s->macs.n; i++)
-		if (s->list[i].is_wanted && !s->list[i].is_listed)
-			want_neighbour(m, &s->macs.list[i]);
+	add_neighbours(&wishes, s, true);
 	for (uint32_t i = 0; i < s->groups.n; i++)
-		macset_add(&m->wanted, &s->groups.list[i]);
+		add_wish(&wishes, s->group_ports[i], &s->groups.list[i]);
+	want_all(m, &wishes);
+	add_neighbours(&wishes, s, false);
+	want_all(m, &wishes);
 }
+
+/* --- what is asked for */
 
 static bool
 is_as_asked(const struct mcast *m)

@@ -107,6 +107,7 @@ static bool
 take_group(uint64_t key, uint16_t port, void *arg)
 {
 	struct collection *c = arg;
+	uint32_t n = c->s->groups.n;
 	struct rte_ether_addr mac;
 
 	if (port == c->uplink->id)
@@ -115,6 +116,8 @@ take_group(uint64_t key, uint16_t port, void *arg)
 		mac.addr_bytes[i] = (uint8_t)(key >> (40 - 8 * i));
 	take_vlan(c, key >> 48 & 0xfff, port);
 	macset_add(&c->s->groups, &mac);
+	if (c->s->groups.n > n)
+		c->s->group_ports[n] = port;
 	return true;
 }
 

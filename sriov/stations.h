@@ -45,6 +45,7 @@ struct stations {
 	struct station list[MACSET_MAX]; /* of each address */
 	uint32_t n_left_out;		 /* there was no room for them here */
 	struct macset groups;
+	uint16_t group_ports[MACSET_MAX]; /* of each group, the id of a port that has joined it */
 	uint64_t vlans[STATIONS_VLAN_WORDS]; /* bits */
 };
 

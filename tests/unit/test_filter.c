@@ -83,6 +83,63 @@ groups_that_a_driver_would_cut(void **state)
 	rig_assert_shown("groups_missing", "12");
 }
 
+/* A guest that invents addresses: the groups of their neighbours are many, and of little use. */
+static void
+joined_groups_come_before_unlisted_stations(void **state)
+{
+	(void)state;
+	rig_be_vf("net_ixgbe_vf", 4, PORT_WISH_OFF);
+	for (uint32_t n = 1; n <= 60; n++)
+		rig_learn(n, 0, VM1);
+	rig_join(1, 0, VM2);
+	rig_join(2, 0, VM2);
+	rig_open_as(PORT_FILTER_AUTO);
+	assert_int_equal(nic.n_groups, 30);
+	assert_true(rig_receives_every_host());
+	assert_true(rig_receives_group(1) && rig_receives_group(2));
+	for (uint8_t n = 1; n <= 60; n++)
+		if (rig_receives(n))
+			assert_true(rig_receives_neighbour_of(n));
+}
+
+/* Neither by many listed stations, nor by joining many, does a port take what others need. */
+static void
+groups_go_by_turns(void **state)
+{
+	(void)state;
+	rig_be_vf("net_ixgbe_vf", 128, PORT_WISH_OFF);
+	for (uint32_t n = 1; n <= 60; n++)
+		rig_learn(n, 0, VM1);
+	for (uint8_t n = 1; n <= 60; n++)
+		rig_join(n, 0, VM2);
+	rig_learn(100, 0, TAP);
+	rig_join(100, 0, TAP);
+	rig_join(101, 0, TAP);
+	rig_open_as(PORT_FILTER_AUTO);
+	assert_true(rig_receives(100));
+	assert_int_equal(nic.n_groups, 30);
+	assert_true(rig_receives_neighbour_of(100));
+	assert_true(rig_receives_group(100) && rig_receives_group(101));
+	for (uint8_t n = 1; n <= 12; n++)
+		assert_true(rig_receives_group(n)); /* half of 30 - 2 - 3 */
+}
+
+/* Of stations that are not listed, too. */
+static void
+unlisted_stations_go_by_turns(void **state)
+{
+	(void)state;
+	rig_be_vf("net_ixgbe_vf", 4, PORT_WISH_OFF);
+	nic.is_bound = true;
+	for (uint32_t n = 1; n <= 200; n++)
+		rig_learn(n, 0, VM1);
+	rig_learn(201, 0, VM2);
+	rig_learn(202, 0, VM2);
+	rig_open_as(PORT_FILTER_AUTO);
+	assert_int_equal(nic.n_groups, 30);
+	assert_true(rig_receives_neighbour_of(201) && rig_receives_neighbour_of(202));
+}
+
 static void
 groups_without_a_list(void **state)
 {
@@ -417,6 +474,9 @@ main(void)
 		CASE(groups_by_list),
 		CASE(groups_are_halved),
 		CASE(groups_that_a_driver_would_cut),
+		CASE(joined_groups_come_before_unlisted_stations),
+		CASE(groups_go_by_turns),
+		CASE(unlisted_stations_go_by_turns),
 		CASE(groups_without_a_list),
 		CASE(groups_of_a_trusted_vf_that_is_refused),
 		CASE(groups_mode_is_asked_for_again),
