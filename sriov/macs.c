@@ -15,8 +15,16 @@
 void
 macs_forget(struct macs *m, struct stations *s)
 {
-	for (uint32_t i = 0; i < s->macs.n; i++)
-		s->list[i].is_doubtful = s->list[i].is_listed;
+	for (uint32_t i = 0; i < s->macs.n; i++) {
+		struct station *st = &s->list[i];
+
+		if (!st->is_listed)
+			continue;
+		st->is_listed = false;
+		st->is_doubtful = true;
+		st->refusal = 0;
+	}
+	m->n_listed = 0;
 	m->is_unsupported = false;
 }
 
@@ -28,16 +36,21 @@ static void
 take_out(struct macs *m, const struct filter_device *dev, struct stations *s, uint32_t i)
 {
 	rte_eth_dev_mac_addr_remove(dev->dpdk_port, &s->macs.list[i]);
-	s->list[i].is_listed = false;
-	m->n_listed--;
+	m->n_listed -= s->list[i].is_listed;
+	s->list[i].is_listed = s->list[i].is_doubtful = false;
 }
 
-/* Asks for it, whatever is listed; 0 or the driver's refusal. */
+/*
+ * Asks for it, whatever is listed; 0 or the driver's refusal. At a start, ethdev sets again what it
+ * knows of, and does not look at the answers; nor does it ask for that once more.
+ */
 static int
 put_in(struct macs *m, const struct filter_device *dev, struct stations *s, uint32_t i)
 {
 	struct station *st = &s->list[i];
 
+	if (st->is_doubtful)
+		take_out(m, dev, s, i);
 	st->refusal = rte_eth_dev_mac_addr_add(dev->dpdk_port, &s->macs.list[i], 0);
 	st->is_listed = st->refusal == 0;
 	m->n_listed += st->is_listed;
@@ -50,29 +63,15 @@ void
 macs_remove_all(struct macs *m, const struct filter_device *dev, struct stations *s)
 {
 	for (uint32_t i = 0; i < s->macs.n; i++)
-		if (s->list[i].is_listed)
+		if (s->list[i].is_listed || s->list[i].is_doubtful)
 			take_out(m, dev, s, i);
 	m->n_refused = 0;
 }
 
-/* An address that ethdev still has, and has set again itself, is not asked for once more. */
-static void
-add_again(struct macs *m, const struct filter_device *dev, struct stations *s)
-{
-	for (uint32_t i = 0; i < s->macs.n; i++) {
-		struct station *st = &s->list[i];
-
-		if (!st->is_listed || !st->is_doubtful)
-			continue;
-		st->is_doubtful = false;
-		st->refusal = rte_eth_dev_mac_addr_add(dev->dpdk_port, &s->macs.list[i], 0);
-		st->is_listed = st->refusal == 0;
-		m->n_listed -= !st->is_listed;
-		m->was_added |= st->is_listed;
-	}
-}
-
-/* By rank; of equals, who was refused less often, so that it is everybody's turn. */
+/*
+ * Who has had a place keeps it. Then by rank; of equals, who was refused less often, so that it is
+ * everybody's turn.
+ */
 static int
 compare(const void *a, const void *b, void *arg)
 {
@@ -80,6 +79,8 @@ compare(const void *a, const void *b, void *arg)
 	const struct station *x = &s->list[*(const uint16_t *)a];
 	const struct station *y = &s->list[*(const uint16_t *)b];
 
+	if (x->is_doubtful != y->is_doubtful)
+		return x->is_doubtful ? -1 : 1;
 	if (x->rank != y->rank)
 		return x->rank < y->rank ? -1 : 1;
 	if (x->n_refusals != y->n_refusals)
@@ -104,6 +105,14 @@ candidates(const struct macs *m, struct stations *s, bool retry, uint16_t order[
 	return n;
 }
 
+/* They are candidates the next time, too. */
+static void
+ask_later(struct stations *s, const uint16_t *order, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		s->list[order[i]].refusal = 0;
+}
+
 /*
  * Adds the n of order until there were too many refusals in a row; the others count as refused like
  * the last one. True if time was up before.
@@ -120,8 +129,10 @@ add(struct macs *m, const struct filter_device *dev, struct stations *s, const u
 		struct station *st = &s->list[order[i]];
 
 		if (i > 0 && filter_clock() - start > FILTER_STEP_NS) {
-			if (in_row == 0)
+			if (in_row == 0) {
+				ask_later(s, order + i, n - i);
 				return true;
+			}
 			in_row = FILTER_REFUSALS_MAX; /* of the slow kind: a PF that is away */
 		}
 		if (in_row == FILTER_REFUSALS_MAX || m->is_unsupported) {
@@ -271,14 +282,15 @@ macs_sync(struct macs *m, const struct filter_device *dev, struct stations *s, b
 
 	m->was_added = false;
 	for (uint32_t i = 0; i < s->macs.n; i++) {
-		if (s->list[i].is_wanted || !s->list[i].is_listed)
+		struct station *st = &s->list[i];
+
+		if (st->is_wanted || (!st->is_listed && !st->is_doubtful))
 			continue;
 		take_out(m, dev, s, i);
 		retry = true;
 	}
 	if (retry)
 		hope_again(m, s);
-	add_again(m, dev, s);
 	n = candidates(m, s, retry, order);
 	again = add(m, dev, s, order, n);
 	if (!m->is_unsupported && m->n_listed > 0)

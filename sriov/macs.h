@@ -21,7 +21,7 @@ struct macs {
 	bool was_added;	 /* at this sync */
 };
 
-/* The device may have forgotten them: what is listed is added again at the next macs_sync(). */
+/* The device may have forgotten them: what is listed is asked for anew at the next macs_sync(). */
 void macs_forget(struct macs *m, struct stations *s);
 
 /* Takes them all out. */

@@ -151,7 +151,8 @@ keep(struct stations *s, bool listed_only)
 	for (uint32_t i = 0; i < n; i++) {
 		struct rte_ether_addr mac = s->macs.list[i];
 
-		if (s->list[i].is_listed || (!listed_only && s->list[i].is_wanted))
+		if (s->list[i].is_listed || s->list[i].is_doubtful ||
+		    (!listed_only && s->list[i].is_wanted))
 			s->list[macset_add(&s->macs, &mac)] = s->list[i];
 	}
 }

@@ -33,7 +33,7 @@ struct station {
 	uint8_t rank;	   /* enum station_rank */
 	bool is_wanted;	   /* it is there now */
 	bool is_listed;	   /* macs.c: in the device's filter */
-	bool is_doubtful;  /* macs.c: unless the device has forgotten it */
+	bool is_doubtful;  /* macs.c: it was, but the device may have forgotten it */
 	bool is_vain;	   /* macs.c: refused, though a place was made for it */
 	bool is_announced; /* filter.c: that it can't be reached was logged */
 	int refusal;	   /* macs.c: of the driver, or 0 */

@@ -411,6 +411,65 @@ refused_are_retried_when_renewed(void **state)
 	assert_int_equal(fake_nic_n_macs(), 6);
 }
 
+/* As rte_eth_dev_stop() and _start() do where the PF takes none of what ethdev sets again. */
+static void
+start_anew(void)
+{
+	memset(nic.is_in_table, 0, sizeof(nic.is_in_table));
+	nic.n_adds = 0;
+	filter_renew(rig.f, &rig.facts);
+}
+
+/* What ethdev has set again, it has not looked at the answer of. */
+static void
+refused_after_a_restart(void **state)
+{
+	(void)state;
+	rig_be_vf("net_bnxt", 64, PORT_WISH_OFF);
+	for (uint32_t n = 1; n <= 3; n++)
+		rig_learn(n, 0, VM1);
+	rig_open_as(PORT_FILTER_MAC_LIST);
+	assert_int_equal(fake_nic_n_macs(), 3);
+	nic.is_bound = true;
+	start_anew();
+	rig_tick();
+	rig_assert_shown("macs_listed", "0");
+	rig_assert_shown("macs_refused", "3");
+	rig_assert_shown("unreachable", "3");
+	nic.is_bound = false;
+	fake_nic_now_ns += 11 * S;
+	rig_tick();
+	assert_int_equal(fake_nic_n_macs(), 3);
+	rig_assert_shown("unreachable", "0");
+}
+
+/* It is asked for one by one, as long as there is time. */
+static void
+slow_after_a_restart(void **state)
+{
+	(void)state;
+	rig_be_vf("net_bnxt", 64, PORT_WISH_OFF);
+	nic.lacks_list = true;
+	for (uint32_t n = 1; n <= 12; n++)
+		rig_learn(n, 0, VM1);
+	rig_open_as(PORT_FILTER_MAC_LIST);
+	assert_int_equal(fake_nic_n_macs(), 12);
+	nic.slow_ns = S / 20;
+	start_anew();
+	rig_tick();
+	assert_int_equal(fake_nic_n_macs(), 5);
+	rig_tick();
+	rig_tick();
+	assert_int_equal(fake_nic_n_macs(), 12);
+	/* a PF that is away is not waited for twelve times */
+	nic.slow_ns = 2 * S;
+	nic.is_bound = true;
+	start_anew();
+	for (int i = 0; i < 20; i++)
+		rig_tick();
+	assert_in_range(nic.n_adds, 1, 2);
+}
+
 static void
 few_are_tried_in_vain(void **state)
 {
@@ -697,6 +756,8 @@ main(void)
 		CASE(refused_are_retried_in_time),
 		CASE(refused_are_retried_when_a_place_is_free),
 		CASE(refused_are_retried_when_renewed),
+		CASE(refused_after_a_restart),
+		CASE(slow_after_a_restart),
 		CASE(few_are_tried_in_vain),
 		CASE(refused_ones_starve_nobody),
 		CASE(bound_by_the_pf),
