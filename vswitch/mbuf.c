@@ -17,6 +17,7 @@
 
 #include "error.h"
 #include "frame.h"
+#include "rcu.h"
 #include "stats.h"
 
 enum {
@@ -218,9 +219,25 @@ struct retired_pool {
 static struct retired_pool *retired_pools;
 
 static void
+free_pools(struct retired_pool *r)
+{
+	while (r) {
+		struct retired_pool *next = r->next;
+
+		rte_mempool_free(r->pool);
+		free(r);
+		r = next;
+	}
+}
+
+/*
+ * Who puts an mbuf back counts it before he writes it down: a worker may be just between the two,
+ * which is over after a grace period.
+ */
+static void
 reap_pools(void)
 {
-	struct retired_pool **at = &retired_pools;
+	struct retired_pool **at = &retired_pools, *full = NULL;
 
 	while (*at) {
 		struct retired_pool *r = *at;
@@ -230,9 +247,13 @@ reap_pools(void)
 			continue;
 		}
 		*at = r->next;
-		rte_mempool_free(r->pool);
-		free(r);
+		r->next = full;
+		full = r;
 	}
+	if (!full)
+		return;
+	rcu_synchronize();
+	free_pools(full);
 }
 
 void

@@ -47,7 +47,7 @@ struct rte_mbuf *mbuf_of_padded_frame(const struct frame *f, struct rte_mempool 
 
 /*
  * A pool of n mbufs on a NUMA node, called use with a number; NULL with the sentence in e. Control
- * thread, as mbuf_pool_retire().
+ * thread, as the two below; all may wait for a grace period (rcu.h).
  */
 struct rte_mempool *mbuf_pool_create(const char *use, uint32_t n, int node, struct error *e);
 

@@ -458,6 +458,48 @@ pool_that_does_not_fit(void **state)
 	assert_non_null(strstr(e.text, "memory"));
 }
 
+static uint32_t n_grace_periods;
+static const char *watched; /* name of a pool that must not be freed before a grace period */
+
+void __wrap_rcu_synchronize(void);
+
+void
+__wrap_rcu_synchronize(void)
+{
+	n_grace_periods++;
+	if (watched)
+		assert_non_null(rte_mempool_lookup(watched));
+}
+
+/*
+ * rte_mempool_put() counts an mbuf before it writes it down: a pool that has all back may still be
+ * written to by a worker.
+ */
+static void
+retired_pool_waits_for_workers(void **state)
+{
+	struct error e = {0};
+	struct rte_mempool *old[2] = {mbuf_pool_create("old", 64, 0, &e),
+				      mbuf_pool_create("old", 64, 0, &e)};
+	struct rte_mbuf *m[2] = {rte_pktmbuf_alloc(old[0]), rte_pktmbuf_alloc(old[1])};
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	(void)state;
+	strcpy(name, old[0]->name);
+	n_grace_periods = 0;
+	mbuf_pool_retire(old[0]);
+	mbuf_pool_retire(old[1]);
+	assert_int_equal(mbuf_pools_retired(), 2);
+	assert_int_equal(n_grace_periods, 0); /* as long as there is nothing to be freed */
+	rte_pktmbuf_free(m[0]);
+	rte_pktmbuf_free(m[1]);
+	watched = name;
+	assert_int_equal(mbuf_pools_retired(), 0);
+	watched = NULL;
+	assert_int_equal(n_grace_periods, 1); /* for all */
+	assert_null(rte_mempool_lookup(name));
+}
+
 static void
 retired_pool_waits_for_its_mbufs(void **state)
 {
@@ -501,6 +543,7 @@ main(void)
 		TEST(empty_pool),
 		TEST(pool_that_does_not_fit),
 		TEST(retired_pool_waits_for_its_mbufs),
+		TEST(retired_pool_waits_for_workers),
 	};
 
 	return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
