@@ -319,7 +319,7 @@ set_back(const struct target *t, enum pf_key key, const struct pf_vf *before)
 		log_warn("%s (at setting it back)", e.text);
 }
 
-void
+int
 pf_restore(const char *port_name, const char *pf, uint16_t number, struct pf_undo *undo)
 {
 	const struct target target = {port_name, pf, number};
@@ -335,6 +335,7 @@ pf_restore(const char *port_name, const char *pf, uint16_t number, struct pf_und
 			set_back(&target, key, &undo->before);
 	}
 	*undo = (struct pf_undo){0};
+	return err == -ENODEV || err == -ENOENT ? err : 0;
 }
 
 /* --- showing */

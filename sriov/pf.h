@@ -66,9 +66,10 @@ int pf_set(const char *port_name, const char *pf, uint16_t number, const struct 
 
 /*
  * Sets back what pf_set() changed, the last first, and empties undo; errors are logged. Nothing is
- * done where PF or VF are gone: new ones start without settings.
+ * done where PF or VF are gone: new ones start without settings. 0; -ENODEV: there is no such PF
+ * (any more); -ENOENT: no such VF.
  */
-void pf_restore(const char *port_name, const char *pf, uint16_t number, struct pf_undo *undo);
+int pf_restore(const char *port_name, const char *pf, uint16_t number, struct pf_undo *undo);
 
 /* Both beside each other: pf_mac, pf_trust, ... and asked_mac, ... where that was asked for. */
 void pf_show(const struct pf_vf *is, const struct port_vf_wish *wish, struct report *report);

@@ -3,6 +3,7 @@
 #include "vf.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include "filter.h"
 #include "log.h"
 #include "netlink.h"
+#include "nic.h"
 #include "sysfs.h"
 
 enum {
@@ -27,6 +29,18 @@ wishes(const struct port_vf_wish *wish)
 	return wish->has_mac || wish->vlan != PORT_VLAN_NONE || wish->trust != PORT_WISH_NONE ||
 	       wish->spoofcheck != PORT_WISH_NONE || wish->link_state != PORT_LINK_STATE_NONE ||
 	       wish->min_rate != PORT_RATE_NONE || wish->max_rate != PORT_RATE_NONE;
+}
+
+/* An interface that is renamed keeps its number. */
+static void
+follow_name(struct vf *vf, const struct port_conf *conf)
+{
+	char *known = vf->found.pf_ifname, name[IF_NAMESIZE];
+
+	if (!vf->has_pf || !if_indextoname(vf->pf.index, name) || strcmp(name, known) == 0)
+		return;
+	log_info("port %s: the PF %s is called %s now", conf->name, known, name);
+	snprintf(known, sizeof(vf->found.pf_ifname), "%s", name);
 }
 
 /* What it says replaces what it said before; if it does not answer, that stands. */
@@ -137,9 +151,16 @@ vf_prepare(struct vf *vf, const struct port_conf *conf, bool may_make, struct er
 void
 vf_release(struct vf *vf, const struct port_conf *conf)
 {
+	int err;
+
 	netlink_watch_close(vf->watch);
+	follow_name(vf, conf);
 	/* the PF first: the host's driver takes the address that it finds */
-	pf_restore(conf->name, vf->found.pf_ifname, vf->found.number, &vf->pf_undo);
+	err = pf_restore(conf->name, vf->found.pf_ifname, vf->found.number, &vf->pf_undo);
+	if (err == -ENODEV && nic_is_there(vf->found.pf_pci))
+		log_warn("port %s: the settings of VF %u are not set back: its PF %s has no "
+			 "interface in this network namespace any more",
+			 conf->name, vf->found.number, vf->found.pf_pci);
 	vfs_undo(conf->name, &vf->undo);
 	*vf = (struct vf){0};
 }
@@ -160,7 +181,10 @@ vf_refresh(struct vf *vf, const struct port_conf *conf, bool is_due)
 	bool had_pf = vf->has_pf, is_told = vf->watch && netlink_watch_drain(vf->watch);
 	struct error e;
 
-	if (!vf->found.pf_ifname[0] || (!is_told && !is_due) || read_pf(vf, &e) != 0)
+	if (!vf->found.pf_ifname[0] || (!is_told && !is_due))
+		return false;
+	follow_name(vf, conf);
+	if (read_pf(vf, &e) != 0)
 		return false;
 	if (vf->is_pending && vf->pf.is_running && set_pf(vf, conf, &e) != 0)
 		log_warn("%s", e.text);
