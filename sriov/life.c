@@ -457,3 +457,19 @@ life_restart(struct uplink *u, struct error *e)
 	life_follow_link(u);
 	return 0;
 }
+
+int
+life_set_mtu(struct uplink *u, uint16_t mtu, struct error *e)
+{
+	uint16_t before = port_mtu(u->port);
+	int err;
+
+	path_set(u, NULL); /* no frame of the new length to the device as it is */
+	atomic_store_explicit(&u->port->mtu, mtu, memory_order_relaxed);
+	err = restart(u, "its driver takes another MTU only so", e);
+	if (err == 0)
+		return 0;
+	atomic_store_explicit(&u->port->mtu, before, memory_order_relaxed);
+	restart_by_itself(u, "with the MTU that it had");
+	return err;
+}

@@ -75,4 +75,10 @@ void life_tick(struct uplink *u);
 /* The operator asks for it, also where the device is away. 0 or -errno with the sentence in e. */
 int life_restart(struct uplink *u, struct error *e);
 
+/*
+ * Gives the port another MTU by a restart, where the driver of the device, which runs, takes one
+ * only so. 0; or -errno with the sentence in e, and the port has the MTU that it had.
+ */
+int life_set_mtu(struct uplink *u, uint16_t mtu, struct error *e);
+
 #endif

@@ -104,6 +104,7 @@ static int
 uplink_set_mtu(struct port *port, uint16_t mtu, struct error *e)
 {
 	struct uplink *u = port->priv;
+	int err;
 
 	if (u->is_stopped)
 		return error_set(
@@ -111,8 +112,10 @@ uplink_set_mtu(struct port *port, uint16_t mtu, struct error *e)
 			"port %s: mtu: the device is stopped, because it did not start again: "
 			"run vswitchctl port restart %s first",
 			port->conf.name, port->conf.name);
-	/* a device that is away gets it when it is back */
-	return u->ethdev ? ethdev_set_mtu(u->ethdev, port->conf.name, mtu, e) : 0;
+	if (!u->ethdev)
+		return 0; /* a device that is away gets it when it is back */
+	err = ethdev_set_mtu(u->ethdev, port->conf.name, mtu, e);
+	return err == -EBUSY || err == -EPERM ? life_set_mtu(u, mtu, e) : err;
 }
 
 static uint32_t

@@ -366,7 +366,7 @@ ethdev_set_mtu(struct ethdev *dev, const char *port_name, uint16_t mtu, struct e
 		return err;
 	if (mbuf_n_segs((uint32_t)mtu + RTE_ETHER_HDR_LEN + TAGS_LEN_MAX, dev->pool) > dev->n_segs)
 		return error_set(
-			e, -EBUSY,
+			e, -ENOBUFS,
 			"port %s: mtu: %u needs other receive buffers: delete the port and "
 			"add it again",
 			port_name, mtu);

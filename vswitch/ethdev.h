@@ -57,7 +57,10 @@ int ethdev_restart(struct ethdev *dev, const struct port *port, struct error *e)
  */
 void ethdev_set_port_vlan(struct ethdev *dev, uint16_t vlan);
 
-/* Changes the MTU of a running device; 0, or -errno with the sentence in e. */
+/*
+ * Changes the MTU of a running device; 0, or -errno with the sentence in e. -EBUSY, -EPERM: its
+ * driver refuses, as many do while the device runs; ethdev_restart() sets the MTU of the port.
+ */
 int ethdev_set_mtu(struct ethdev *dev, const char *port_name, uint16_t mtu, struct error *e);
 
 uint32_t ethdev_rx(struct ethdev *dev, uint16_t queue, struct batch *batch,

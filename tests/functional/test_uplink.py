@@ -2,6 +2,7 @@
 """test_uplink.py: uplinks whose device is a VF: what its driver and its PF grant, refuse, ignore
 and forget (fakevf.py), and what the switch makes of it."""
 
+import errno
 import re
 import threading
 import time
@@ -524,6 +525,53 @@ def test_restart_that_fails():
         assert only_to_of(net, 'a', 'b')
         vf.change(start='honour')
         net.daemon.wait_link('up')
+        net.learn()
+        vf.wait_filter(macs=macs(net, 'ab'))
+        assert from_wire(net, net.macs['a']) == {'a'}
+
+
+def set_mtu(net, mtu):
+    """Asks for another MTU of the uplink, by a new configuration; the CompletedProcess."""
+    config = net.daemon.config
+    config['ports'] = [dict(p, mtu=mtu) if p['name'] == 'up' else p for p in config['ports']]
+    net.daemon.write(config)
+    return net.daemon.ctl_run('config', 'apply', net.daemon.config_file)
+
+
+@pytest.mark.parametrize('refusal', [errno.EBUSY, errno.EPERM], ids=['iavf', 'bnxt'])
+def test_mtu_of_a_stopped_device(refusal):
+    """Drivers that take another MTU only while they are stopped: they are, and all is set again."""
+    with FakeVf('up', **dict(IAVF, revival='nothing'), mtu_errno=refusal) as vf, \
+            net_of(vf, up={'mtu': 1400}) as net:
+        net.learn()
+        vf.wait_filter(macs=macs(net, 'ab'))
+        for n, mtu in enumerate((1300, 1500), 1):
+            done = set_mtu(net, mtu)
+            assert done.returncode == 0, done.stderr
+            assert vf.calls('set_mtu')[-1] == f'set_mtu {mtu} = 0'
+            shown = net.daemon.port('up')
+            assert (shown['mtu'], shown['link']) == (mtu, 'up')
+            assert shown['details']['restarts'] == n
+            net.learn()
+            vf.wait_filter(macs=macs(net, 'ab'))
+            longest = net.frame('a', 'up', size=mtu + 14)
+            assert got(net, 'a', longest) == {'up'}
+            assert from_wire(net, net.macs['a']) == {'a'}
+
+
+def test_mtu_of_a_device_that_does_not_start():
+    """It has its old MTU when it starts again, and so has the port."""
+    with FakeVf('up', **dict(IAVF, revival='nothing'), mtu_errno=errno.EBUSY) as vf, \
+            net_of(vf, up={'mtu': 1400}) as net:
+        net.learn()
+        vf.change(start='reject')
+        done = set_mtu(net, 1300)
+        assert done.returncode == 1 and re.search(r"can't start the device", done.stderr), done
+        assert net.daemon.port('up')['mtu'] == 1400
+        assert only_to_of(net, 'a', 'b')
+        vf.change(start='honour')
+        net.daemon.wait_link('up')
+        assert vf.calls('set_mtu')[-1] == 'set_mtu 1400 = 0'
         net.learn()
         vf.wait_filter(macs=macs(net, 'ab'))
         assert from_wire(net, net.macs['a']) == {'a'}

@@ -247,6 +247,23 @@ rte_eth_dev_stop(uint16_t port)
 }
 
 int
+rte_eth_dev_set_mtu(uint16_t port, uint16_t mtu)
+{
+	int (*next)(uint16_t, uint16_t) = fakevf_next("rte_eth_dev_set_mtu");
+	int err;
+
+	if (!fakevf_is(port))
+		return next(port, mtu);
+	pthread_mutex_lock(&fakevf.lock);
+	err = fakevf.is_started ? -(int)fakevf.conf.mtu_errno : 0;
+	pthread_mutex_unlock(&fakevf.lock);
+	if (!err)
+		err = next(port, mtu);
+	fakevf_say("set_mtu %u = %d", mtu, err);
+	return err;
+}
+
+int
 rte_eth_dev_reset(uint16_t port)
 {
 	uint32_t takes_ms;

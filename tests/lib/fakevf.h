@@ -65,6 +65,7 @@ struct fakevf_conf {
 	uint32_t reset;	     /* enum fakevf_answer */
 	uint32_t reset_ms;   /* that a reset takes, granted or not */
 	uint32_t start;	     /* enum fakevf_answer */
+	uint32_t mtu_errno;  /* with which it refuses another MTU while it runs: iavf's, bnxt's */
 	uint32_t present;    /* 0: the device is not there (any more) */
 	uint32_t node;	     /* NUMA node */
 	char event[16];	     /* raised when the serial changes: lsc, reset, rmv, remove */
