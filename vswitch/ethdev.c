@@ -144,6 +144,20 @@ segments_check(const struct ethdev *dev, const struct rte_eth_dev_info *info, co
 	return 0;
 }
 
+/* A PF may give its VF fewer queues than the driver has: then one for each rx queue. */
+static int
+queues_configure(struct ethdev *dev, const struct rte_eth_conf *conf, const char *port_name)
+{
+	int err = rte_eth_dev_configure(dev->dpdk_port, dev->n_rxq, dev->n_txq, conf);
+
+	if (err == 0 || dev->n_txq <= dev->n_rxq)
+		return err;
+	log_info("port %s: %u tx queues, one for each worker, are refused: %u is tried", port_name,
+		 dev->n_txq, dev->n_rxq);
+	dev->n_txq = dev->n_rxq;
+	return rte_eth_dev_configure(dev->dpdk_port, dev->n_rxq, dev->n_txq, conf);
+}
+
 /* Tells the driver about queues, MTU, segments and modes. */
 static int
 device_configure(struct ethdev *dev, const struct rte_eth_dev_info *info, const struct port *port,
@@ -159,7 +173,7 @@ device_configure(struct ethdev *dev, const struct rte_eth_dev_info *info, const 
 		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
 	dev->rx_offloads = conf.rxmode.offloads;
 	dev->tx_offloads = conf.txmode.offloads;
-	err = rte_eth_dev_configure(dev->dpdk_port, dev->n_rxq, dev->n_txq, &conf);
+	err = queues_configure(dev, &conf, port->conf.name);
 	if (err)
 		return error_set(e, err, "port %s: the driver %s can't be configured: %s",
 				 port->conf.name, info->driver_name, rte_strerror(-err));

@@ -3,6 +3,7 @@
 and forget (fakevf.py), and what the switch makes of it."""
 
 import errno
+import os
 import re
 import threading
 import time
@@ -58,6 +59,25 @@ def unreachable(net):
     """What `port show` says of stations that the wire can't reach: the sentences."""
     return [text for key, text in sorted(details(net).items())
             if re.fullmatch(r'unreachable_\d+', key)]
+
+
+# --- the device
+
+def test_fewer_queues():
+    """A PF that gives the VF fewer tx queues than there are workers, though the driver has them."""
+    cpus = sorted(os.sched_getaffinity(0))[:2]
+    with FakeVf('up', **IAVF, txqs=1) as vf, net_of(vf, switch={'workers': cpus}) as net:
+        net.learn()
+        vf.wait_filter(macs=macs(net, 'ab'))
+        assert vf.calls('configure') == ['configure = -5', 'configure = 0']
+        assert details(net)['tx_queues'] == 1
+        for name in 'ab':
+            assert from_wire(net, net.macs[name]) == {name}
+            assert got(net, name, net.frame(name, 'up')) == {'up'}
+        net.daemon.ctl('port', 'restart', 'up')
+        net.daemon.wait_link('up')
+        net.learn()
+        assert got(net, 'a', net.frame('a', 'up')) == {'up'}
 
 
 # --- which filter

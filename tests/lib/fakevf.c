@@ -146,6 +146,8 @@ rte_eth_dev_info_get(uint16_t port, struct rte_eth_dev_info *info)
 	memcpy(driver, fakevf.conf.driver, sizeof(driver));
 	info->driver_name = driver;
 	info->max_mac_addrs = fakevf.conf.macs;
+	if (fakevf.conf.txqs)
+		info->max_tx_queues = FAKEVF_TXQS_SAID;
 	if (fakevf.conf.vlan_filter != FAKEVF_NOTSUP)
 		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
 	/* constant words to point to, one for each case: callers may keep the pointer */
@@ -175,6 +177,8 @@ rte_eth_dev_configure(uint16_t port, uint16_t n_rxq, uint16_t n_txq,
 		 (wish->rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER &&
 		  fakevf.conf.vlan_filter == FAKEVF_NOTSUP))
 		err = -EINVAL;
+	else if (fakevf.conf.txqs && n_txq > fakevf.conf.txqs)
+		err = -EIO;
 	conf.intr_conf.lsc = conf.intr_conf.rmv = 0;
 	conf.rxmode.offloads &= ~RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
 	fakevf.uses_lsc = wish->intr_conf.lsc;

@@ -28,6 +28,7 @@
 
 enum {
 	FAKEVF_ADDRS_MAX = 64, /* as most drivers of VFs: unicast, with the own; and of groups */
+	FAKEVF_TXQS_SAID = 16, /* by the driver, where the PF gives it fewer */
 };
 
 /* What the driver and the PF make of a wish. */
@@ -65,6 +66,7 @@ struct fakevf_conf {
 	uint32_t reset;	     /* enum fakevf_answer */
 	uint32_t reset_ms;   /* that a reset takes, granted or not */
 	uint32_t start;	     /* enum fakevf_answer */
+	uint32_t txqs;	     /* tx queues that the PF gives it, fewer than it says; 0: all */
 	uint32_t mtu_errno;  /* with which it refuses another MTU while it runs: iavf's, bnxt's */
 	uint32_t present;    /* 0: the device is not there (any more) */
 	uint32_t node;	     /* NUMA node */

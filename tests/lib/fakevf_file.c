@@ -64,6 +64,7 @@ static const struct key {
 	{"reset", offsetof(struct fakevf_conf, reset), 0, answers},
 	{"reset_ms", offsetof(struct fakevf_conf, reset_ms), 0, NULL},
 	{"start", offsetof(struct fakevf_conf, start), 0, answers},
+	{"txqs", offsetof(struct fakevf_conf, txqs), 0, NULL},
 	{"mtu_errno", offsetof(struct fakevf_conf, mtu_errno), 0, NULL},
 	{"present", offsetof(struct fakevf_conf, present), 0, NULL},
 	{"node", offsetof(struct fakevf_conf, node), 0, NULL},
