@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_bus.h>
 #include <rte_dev.h>
 #include <rte_devargs.h>
 #include <rte_errno.h>
@@ -125,6 +126,17 @@ device_check(const char *name, const char *port_name, struct error *e)
 			 port_name, name);
 }
 
+/* What was probed and is no NIC is of no use to anybody here. */
+static void
+let_go(const char *devargs)
+{
+	struct rte_devargs args = {0};
+
+	if (rte_devargs_parse(&args, devargs) == 0)
+		rte_eal_hotplug_remove(rte_bus_name(args.bus), args.name);
+	rte_devargs_reset(&args);
+}
+
 int
 device_probe(struct device *dev, const char *port_name, const char *devargs, struct error *e)
 {
@@ -145,9 +157,11 @@ device_probe(struct device *dev, const char *port_name, const char *devargs, str
 				 port_name, rte_version(), devargs);
 	atomic_store_explicit(&dev->events, 0, memory_order_relaxed);
 	dev->handle = find(dev->name, &dev->dpdk_port);
-	if (!dev->handle)
+	if (!dev->handle) {
+		let_go(devargs);
 		return error_set(e, -ENODEV, "port %s: the device %s is no network device",
 				 port_name, dev->name);
+	}
 	if (hear(dev) == 0)
 		return 0;
 	device_ignore(dev);

@@ -80,6 +80,15 @@ def test_fewer_queues():
         assert got(net, 'a', net.frame('a', 'up')) == {'up'}
 
 
+def test_no_network_device():
+    """What is no NIC is refused, and let go of: it is not attached twice at the next try."""
+    with Net({'a': 'server'}) as net:
+        for _ in range(2):
+            said = net.daemon.ctl_fail('port', 'add', 'x', 'type=ethdev', 'devargs=dma_skeleton')
+            assert 'port x: the device dma_skeleton is no network device' in said
+        assert 'Failed to attach device' not in net.daemon.log()
+
+
 # --- which filter
 
 def test_promiscuous():
