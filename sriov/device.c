@@ -13,9 +13,11 @@
 #include <rte_ethdev.h>
 #include <rte_pause.h>
 #include <rte_version.h>
+#include <rte_vfio.h>
 
 #include "error.h"
 #include "log.h"
+#include "nic.h"
 
 static int
 on_port_event(uint16_t dpdk_port, enum rte_eth_event_type type, void *arg, void *result)
@@ -126,6 +128,16 @@ device_check(const char *name, const char *port_name, struct error *e)
 			 port_name, name);
 }
 
+/* EAL looks for VFIO when it starts; its module may have been loaded since. */
+static void
+look_for_vfio(const char *name)
+{
+	char pci[PORT_PCI_MAX];
+
+	if (nic_parse(name, pci) && !rte_vfio_is_enabled("vfio"))
+		rte_vfio_enable("vfio");
+}
+
 /* What was probed and is no NIC is of no use to anybody here. */
 static void
 let_go(const char *devargs)
@@ -146,6 +158,7 @@ device_probe(struct device *dev, const char *port_name, const char *devargs, str
 		err = device_check(dev->name, port_name, e);
 	if (err)
 		return err;
+	look_for_vfio(dev->name);
 	err = rte_dev_probe(devargs);
 	if (err == -ENODEV)
 		return error_set(e, -ENODEV, "port %s: there is no device %s", port_name,

@@ -111,6 +111,23 @@ def test_given_back(igb, switch):
     switch.start()
 
 
+def test_vfio_is_loaded_later(igb, switch):
+    """Who is told to load vfio-pci need not start vswitchd again."""
+    pf = igb.pf()
+    pf.make_vfs(1, probe=False)
+    switch.stop()
+    loaded = igb.run('grep vfio /lib/modules/order').split()
+    igb.run('rmmod ' + ' '.join(name[:-3] for name in reversed(loaded)))
+    try:
+        switch.start()
+        assert 'run `modprobe vfio-pci`' in refusal(switch, vf_conf(igb, 'up0'))
+    finally:
+        igb.run('; '.join(f'insmod /lib/modules/{name}' for name in loaded))
+    switch.add(vf_conf(igb, 'up0'))
+    switch.wait_link('up0')
+    switch.ctl('port', 'del', 'up0')
+
+
 def test_none_there(igb, switch):
     """What is not there is named, with what to do."""
     pf = igb.pf()
