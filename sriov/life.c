@@ -183,6 +183,7 @@ life_begin(struct uplink *u, bool may_make, struct error *e)
 		life_end(u);
 		return err;
 	}
+	u->at = identify(u);
 	u->is_link_up = false;
 	u->was_restarted = true;
 	path_set(u, u->ethdev);
@@ -323,11 +324,18 @@ has_lost_interface(const struct uplink *u)
 	       !if_indextoname(info.if_index, ifname) && errno == ENXIO;
 }
 
+/* So can a PCI device be whose driver in the kernel waits for nobody, as those of uio. */
+static bool
+has_lost_device(const struct uplink *u)
+{
+	return u->at != 0 && identify(u) != u->at;
+}
+
 static void
 remove_device(struct uplink *u)
 {
 	u->is_away = true;
-	u->gone = identify(u);
+	u->gone = u->at;
 	u->wait_s = u->wait_max_s = 1;
 	detach(u);
 	u->is_link_up = false;
@@ -418,7 +426,8 @@ life_tick(struct uplink *u)
 		return;
 	}
 	events = device_events(&u->device);
-	if (events & DEVICE_EVENT_REMOVE || (is_second && has_lost_interface(u))) {
+	if (events & DEVICE_EVENT_REMOVE ||
+	    (is_second && (has_lost_interface(u) || has_lost_device(u)))) {
 		remove_device(u);
 		return;
 	}

@@ -38,7 +38,8 @@ struct uplink {
 	struct filter *filter;
 	const struct driver *driver;
 	bool is_away;	     /* it was taken away, and nothing else is known of it since */
-	uint64_t gone;	     /* vf_identify() of the device that was taken away */
+	uint64_t at;	     /* vf_identify() of the device that is attached; 0: not known */
+	uint64_t gone;	     /* the same of the one that was taken away */
 	uint32_t wait_s;     /* until the next try to attach it */
 	uint32_t wait_max_s; /* and how long to wait after that */
 	bool is_stopped;     /* the last restart failed */

@@ -128,6 +128,26 @@ def test_vfio_is_loaded_later(igb, switch):
     switch.ctl('port', 'del', 'up0')
 
 
+def test_uio(igb, switch):
+    """uio waits for nobody: that its device is gone is seen all the same, and that it is back."""
+    pf = igb.pf()
+    pf.make_vfs(1, probe=False)
+    pci = pf.vf_pci(0)
+    pci_bind(igb, pci, 'uio_pci_generic')
+    switch.stop()
+    conf = {'name': 'up0', 'type': 'ethdev', 'devargs': pci}
+    with GuestDaemon(igb, {'ports': [conf]}, '/run/vs-uio', eal=['--iova-mode=pa']) as d:
+        d.wait_link('up0')
+        pf.make_vfs(0)
+        d.wait_link('up0', up=False)
+        assert f'the device {pci} was taken away' in d.port('up0')['reason']
+        pf.make_vfs(1, probe=False)
+        pci_bind(igb, pci, 'uio_pci_generic')
+        d.wait_link('up0', timeout=60)
+        assert d.port('up0')['details']['returns'] == 1
+    switch.start()
+
+
 def test_none_there(igb, switch):
     """What is not there is named, with what to do."""
     pf = igb.pf()
