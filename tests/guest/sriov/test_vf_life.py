@@ -208,3 +208,5 @@ def test_fifty_times(net, capsys):
     for name in net.uplinks:
         net.daemon.ctl('port', 'del', name)
     assert net.daemon.ctl('status')['retired_pools'] == 0
+    for worker in net.daemon.ctl('worker', 'list')['workers']:
+        assert worker['mbufs_free'] == worker['mbufs'], worker

@@ -111,6 +111,31 @@ def test_given_back(igb, switch):
     switch.start()
 
 
+def rename(pf, ifname):
+    """Gives the PF's interface another name."""
+    pf.guest.run(f'ip link set dev {pf.ifname} down; ip link set dev {pf.ifname} name {ifname}; '
+                 f'ip link set dev {ifname} up')
+    pf.ifname = ifname
+
+
+def test_renamed(igb, switch):
+    """A PF that is renamed meanwhile is told all the same."""
+    pf = igb.pf()
+    name = pf.ifname
+    pf.make_vfs(1, probe=False)
+    before = settings(pf, 0)
+    switch.add(vf_conf(igb, 'up0'))
+    assert settings(pf, 0) != before
+    rename(pf, 'renamed')
+    try:
+        switch.wait_log(f'port up0: the PF {name} is called renamed now')
+        assert switch.port('up0')['details']['pf'] == 'renamed'
+        switch.ctl('port', 'del', 'up0')
+        assert settings(pf, 0) == before
+    finally:
+        rename(pf, name)
+
+
 def test_vfio_is_loaded_later(igb, switch):
     """Who is told to load vfio-pci need not start vswitchd again."""
     pf = igb.pf()
