@@ -23,6 +23,7 @@ batch_start(struct batch *b, uint16_t in_port, uint16_t in_queue)
 	b->n = 0;
 	b->n_pieces = 0;
 	b->n_bytes = 0;
+	b->offloads = 0;
 }
 
 struct frame *

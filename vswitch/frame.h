@@ -58,7 +58,7 @@ struct frame {
 	uint16_t n_pieces;
 	uint16_t tpid; /* 0: untagged; else the tag's EtherType, host order */
 	uint16_t tci; /* the tag taken out of the head, host order (IEEE 802.1Q §9.6); 0 if none */
-	uint32_t cookie; /* of the port that lent the frame */
+	uint32_t offloads; /* what its record asks for, checked: enum offload */
 };
 
 struct batch {
@@ -69,7 +69,8 @@ struct batch {
 	bool is_drained;    /* rx: it took all that was in the queue */
 	uint32_t n;	    /* frames that it has */
 	uint32_t n_pieces;
-	uint32_t n_bytes; /* of its frames */
+	uint32_t n_bytes;  /* of its frames */
+	uint32_t offloads; /* of any of its frames */
 	struct frame frames[BATCH_MAX];
 	struct frame_piece pieces[BATCH_PIECES_MAX];
 	struct frame_head heads[BATCH_MAX];
@@ -130,6 +131,7 @@ batch_commit(struct batch *b)
 {
 	b->n_pieces += b->frames[b->n].n_pieces;
 	b->n_bytes += b->frames[b->n].len;
+	b->offloads |= b->frames[b->n].offloads;
 	b->n++;
 }
 
