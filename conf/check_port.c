@@ -7,6 +7,7 @@
 #include "check.h"
 #include "check_where.h"
 #include "conf.h"
+#include "offload.h"
 #include "schema.h"
 #include "value.h"
 
@@ -94,6 +95,7 @@ check_port_common(const struct where *w, const struct raw_port *raw, const struc
 	port->mtu = (uint16_t)mtu;
 	port->queues = (uint16_t)queues;
 	port->max_macs = (uint32_t)max_macs;
+	port->offloads = OFFLOAD_ALL;
 	return rc;
 }
 

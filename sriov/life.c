@@ -17,6 +17,7 @@
 #include "filter.h"
 #include "log.h"
 #include "nic.h"
+#include "offload.h"
 #include "port.h"
 #include "rcu.h"
 #include "switch.h"
@@ -34,10 +35,15 @@ static const uint64_t SECOND_NS = 1000000000;
 static void
 path_set(struct uplink *u, struct ethdev *dev)
 {
+	/* before the grace period: by the next path nobody sends what only this device takes */
+	if (!dev)
+		port_set_offloads(u->port, 0);
 	/* release: what the worker finds behind it was written before */
 	atomic_store_explicit(&u->path, dev, memory_order_release);
 	if (!dev)
 		rcu_synchronize();
+	else
+		port_set_offloads(u->port, ethdev_offloads(dev) & u->port->conf.offloads);
 }
 
 static const char *
@@ -103,6 +109,7 @@ open_ethdev(struct uplink *u, struct error *e)
 		.rss = true,
 		.filters_vlans = u->driver->filters_vlans || (is_vf(u) && conf->uplink.n_vlans > 0),
 		.interrupts = true,
+		.offloads = u->port->conf.offloads & OFFLOAD_CHECKSUM,
 		.pads = true,
 	};
 	struct filter_facts facts = facts_of(u);

@@ -17,6 +17,7 @@
 
 #include <rte_vhost.h>
 
+#include "feature.h"
 #include "level.h"
 #include "rcu.h"
 #include "recover.h"
@@ -86,13 +87,29 @@ read_log(const struct session *s, struct dirty_log *log)
 		*log = (struct dirty_log){.bits = (uint8_t *)(uintptr_t)base, .size = size};
 }
 
+static bool
+read_features(struct session *s)
+{
+	if (rte_vhost_get_negotiated_features(s->vid, &s->features) != 0)
+		return false;
+	s->features |= s->uso;
+	return true;
+}
+
 bool
 attach_is_possible(struct session *s)
 {
 	struct memory memory = {0};
 
-	return rte_vhost_get_negotiated_features(s->vid, &s->features) == 0 &&
-	       read_memory(s, &memory);
+	return read_features(s) && read_memory(s, &memory);
+}
+
+void
+attach_offloads(struct session *s)
+{
+	uint32_t allowed = atomic_load_explicit(&s->offloads, memory_order_relaxed);
+
+	port_set_offloads(s->port, feature_to_guest(s->features) & allowed);
 }
 
 /*
@@ -141,6 +158,7 @@ read_ring(struct session *s, const struct session_view *view, uint32_t number, s
 		.is_in_order = has_feature(s, VIRTIO_F_IN_ORDER),
 		.has_event_idx = has_feature(s, VIRTIO_RING_F_EVENT_IDX),
 		.has_indirect = has_feature(s, VIRTIO_RING_F_INDIRECT_DESC),
+		.offloads = feature_from_guest(s->features),
 		.call_fd = check_call_fd(vring.callfd),
 	};
 	return v->ops->is_sound(v);
@@ -189,8 +207,7 @@ attach_guest(struct session *s)
 {
 	struct session_view *view = s->is_closing ? NULL : calloc(1, sizeof(*view));
 
-	if (!view || rte_vhost_get_negotiated_features(s->vid, &s->features) != 0 ||
-	    !read_memory(s, &view->memory))
+	if (!view || !read_features(s) || !read_memory(s, &view->memory))
 		goto fail;
 	read_log(s, &view->log);
 	s->unsound = -1;
@@ -200,6 +217,7 @@ attach_guest(struct session *s)
 	s->n_attaches++;
 	/* release: pairs with the workers' acquire */
 	atomic_store_explicit(&s->view, view, memory_order_release);
+	attach_offloads(s);
 	return;
 
 fail:
@@ -209,11 +227,13 @@ fail:
 void
 attach_undo(struct session *s)
 {
-	const struct session_view *view =
-		atomic_exchange_explicit(&s->view, NULL, memory_order_acq_rel);
+	const struct session_view *view = atomic_load_explicit(&s->view, memory_order_relaxed);
 
 	if (!view)
 		return;
+	/* before the grace period: by the next view nobody sends what only this guest takes */
+	port_set_offloads(s->port, 0);
+	atomic_store_explicit(&s->view, NULL, memory_order_release);
 	rcu_synchronize();
 	/* no worker sees the rings: what is taken has been given back */
 	for (uint32_t i = 0; i < 2u * s->port->conf.queues; i++) {

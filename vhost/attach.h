@@ -24,6 +24,9 @@ void attach_guest(struct session *s);
  */
 void attach_undo(struct session *s);
 
+/* The port takes what the guest has negotiated and the configuration allows. */
+void attach_offloads(struct session *s);
+
 /* For the library path: is there memory, shared with us? Sets s->is_private. */
 bool attach_is_possible(struct session *s);
 

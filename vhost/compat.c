@@ -9,6 +9,44 @@
 #include <rte_version.h>
 #include <rte_vhost.h>
 
+enum {
+	MESSAGE_FDS_MAX = 8,
+	/* bytes of the library's largest payload, a session of its crypto devices */
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 3, 0, 0)
+	PAYLOAD_MAX = 1072,
+#else
+	PAYLOAD_MAX = 632,
+#endif
+};
+
+/* What the library hands to pre_msg_handle. */
+struct message_context {
+	uint32_t request, flags, size;
+	uint8_t payload[PAYLOAD_MAX];
+	int fds[MESSAGE_FDS_MAX];
+	int n_fds;
+} __attribute__((packed, may_alias));
+
+/*
+ * A message that is answered here does not go through the library's check of the file descriptors
+ * that came with it: there must be none, and those there are would leak.
+ */
+int
+compat_answer(struct vhost_message *message, uint64_t value)
+{
+	struct message_context *m = (struct message_context *)(void *)message;
+
+	if (m->n_fds != 0) {
+		for (int i = 0; i < m->n_fds && i < MESSAGE_FDS_MAX; i++)
+			if (m->fds[i] > STDERR_FILENO)
+				close(m->fds[i]);
+		return RTE_VHOST_MSG_RESULT_ERR;
+	}
+	message->payload.u64 = value;
+	message->size = sizeof(message->payload.u64);
+	return RTE_VHOST_MSG_RESULT_REPLY;
+}
+
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
 
 int
@@ -27,19 +65,6 @@ compat_answer_queue_num(struct vhost_message *message, uint32_t n)
 
 #else
 
-enum {
-	MESSAGE_FDS_MAX = 8,
-	PAYLOAD_MAX = 632, /* bytes of the library's largest payload, 22.11 to 23.07 */
-};
-
-/* What the library hands to pre_msg_handle in these versions. */
-struct message_context {
-	uint32_t request, flags, size;
-	uint8_t payload[PAYLOAD_MAX];
-	int fds[MESSAGE_FDS_MAX];
-	int n_fds;
-} __attribute__((packed, may_alias));
-
 int
 compat_set_max_queue_pairs(const char *path, uint32_t n)
 {
@@ -48,25 +73,11 @@ compat_set_max_queue_pairs(const char *path, uint32_t n)
 	return 0;
 }
 
-/*
- * The library would answer 128, and the guest would use pairs that nobody polls. A message that is
- * answered here does not go through the library's check of the file descriptors that came with it:
- * there must be none, and those there are would leak.
- */
+/* The library would answer 128, and the guest would use pairs that nobody polls. */
 int
 compat_answer_queue_num(struct vhost_message *message, uint32_t n)
 {
-	struct message_context *m = (struct message_context *)(void *)message;
-
-	if (m->n_fds != 0) {
-		for (int i = 0; i < m->n_fds && i < MESSAGE_FDS_MAX; i++)
-			if (m->fds[i] > STDERR_FILENO)
-				close(m->fds[i]);
-		return RTE_VHOST_MSG_RESULT_ERR;
-	}
-	message->payload.u64 = n;
-	message->size = sizeof(message->payload.u64);
-	return RTE_VHOST_MSG_RESULT_REPLY;
+	return compat_answer(message, n);
 }
 
 #endif

@@ -57,9 +57,11 @@ enum {
 int compat_set_max_queue_pairs(const char *path, uint32_t n);
 
 /*
- * Answers GET_QUEUE_NUM where the library can't be told. Returns an enum rte_vhost_msg_result for
- * pre_msg_handle.
+ * Answers a message with a number, in pre_msg_handle. Returns an enum rte_vhost_msg_result for it.
  */
+int compat_answer(struct vhost_message *message, uint64_t value);
+
+/* Answers GET_QUEUE_NUM where the library can't be told. Likewise. */
 int compat_answer_queue_num(struct vhost_message *message, uint32_t n);
 
 #endif

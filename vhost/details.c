@@ -13,6 +13,8 @@
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 
+#include "feature.h"
+#include "offload.h"
 #include "session.h"
 
 enum {
@@ -26,6 +28,15 @@ static const struct {
 } feature_names[] = {
 	{VIRTIO_NET_F_CSUM, "CSUM"},
 	{VIRTIO_NET_F_GUEST_CSUM, "GUEST_CSUM"},
+	{VIRTIO_NET_F_GUEST_TSO4, "GUEST_TSO4"},
+	{VIRTIO_NET_F_GUEST_TSO6, "GUEST_TSO6"},
+	{VIRTIO_NET_F_GUEST_ECN, "GUEST_ECN"},
+	{VIRTIO_NET_F_HOST_TSO4, "HOST_TSO4"},
+	{VIRTIO_NET_F_HOST_TSO6, "HOST_TSO6"},
+	{VIRTIO_NET_F_HOST_ECN, "HOST_ECN"},
+	{FEATURE_GUEST_USO4, "GUEST_USO4"},
+	{FEATURE_GUEST_USO6, "GUEST_USO6"},
+	{FEATURE_HOST_USO, "HOST_USO"},
 	{VIRTIO_NET_F_MTU, "MTU"},
 	{VIRTIO_NET_F_MAC, "MAC"},
 	{VIRTIO_NET_F_MRG_RXBUF, "MRG_RXBUF"},
@@ -56,6 +67,15 @@ report_features(uint64_t features, struct report *report)
 			len += (size_t)snprintf(text + len, sizeof(text) - len, " %s",
 						feature_names[i].name);
 	report->text(report, "features", text);
+}
+
+static void
+report_offloads(struct report *report, const char *key, uint32_t offloads)
+{
+	char text[OFFLOAD_TEXT_MAX];
+
+	offload_text(offloads, text);
+	report->text(report, key, text);
 }
 
 /* "0:256 1:256": each queue pair that is on, with the size of its rings. */
@@ -93,6 +113,8 @@ details_report(struct port *port, struct report *report)
 	report->text(report, "socket", port->conf.vhost.socket);
 	report->text(report, "mode", port->conf.vhost.is_client ? "client" : "server");
 	report->text(report, "datapath", port->conf.vhost.is_library ? "library" : "direct");
+	report_offloads(report, "offloads_allowed",
+			atomic_load_explicit(&s->offloads, memory_order_relaxed));
 	/* the lock also keeps the view: who takes it away has it */
 	pthread_mutex_lock(&s->lock);
 	view = atomic_load_explicit(&s->view, memory_order_relaxed);
@@ -104,11 +126,13 @@ details_report(struct port *port, struct report *report)
 		report->text(report, "ring_layout",
 			     s->features >> VIRTIO_F_RING_PACKED & 1 ? "packed" : "split");
 		report_features(s->features, report);
+		report_offloads(report, "offloads_from_guest", feature_from_guest(s->features));
+		report_offloads(report, "offloads_to_guest",
+				atomic_load_explicit(&port->offloads, memory_order_relaxed));
 		report->number(report, "queue_pairs_on", count_pairs(s->ready));
 		report->number(report, "memory_regions", s->n_regions);
 	}
-	report->flag(report, "attached",
-		     view || atomic_load_explicit(&s->library_vid, memory_order_relaxed) >= 0);
+	report->flag(report, "attached", session_is_attached(s));
 	report->number(report, "attaches", s->n_attaches);
 	if (view)
 		report_rings(view, report);

@@ -2,6 +2,20 @@
 /* lend.c: frames that lie in several pieces, see lend.h. */
 #include "lend.h"
 
+/* The record, which is as long as that at least, may lie in several pieces. */
+static void
+read_record(struct frame_head *h, uint32_t len, const struct chain_piece *pieces)
+{
+	uint32_t done = 0;
+
+	for (; done < len; pieces++) {
+		uint32_t part = RTE_MIN(len - done, pieces->len);
+
+		guest_copy_head(h->record + done, pieces->addr, part);
+		done += part;
+	}
+}
+
 /* The whole frame in one buffer, its record in another. */
 static void
 lend_bytes(struct batch *b, struct frame *f, const uint8_t *at)
@@ -9,7 +23,6 @@ lend_bytes(struct batch *b, struct frame *f, const uint8_t *at)
 	guest_copy_head(f->head, at, f->head_len);
 	if (f->len > f->head_len)
 		batch_add_piece(b, f, at + f->head_len, f->len - f->head_len);
-	batch_commit(b);
 }
 
 /* Shares out what is behind the record: the first bytes to the head, the rest to the body. */
@@ -48,20 +61,19 @@ lend_pieces(const struct ring_view *v, struct batch *b, const struct chain_piece
 	if (unlikely(reason != DROP_REASONS))
 		return reason;
 	f = lend_next_frame(b, (uint32_t)len - v->record_len);
+	memset(h->record, 0, sizeof(h->record));
 	/*
-	 * A record in a buffer of its own is not read: nothing in it could be granted, and it would
+	 * A record in a buffer of its own is not read if nothing in it could be granted: it would
 	 * cost a cache line for each frame.
 	 */
-	memset(h->record, 0, sizeof(h->record));
-	if (likely(pieces[0].len == v->record_len && n == 2)) {
+	if (v->offloads || pieces[0].len != v->record_len)
+		read_record(h, v->record_len, pieces);
+	if (likely(pieces[0].len == v->record_len && n == 2))
 		lend_bytes(b, f, pieces[1].addr);
-		return DROP_REASONS;
-	}
-	if (pieces[0].len > v->record_len)
-		guest_copy_head(h->record, pieces[0].addr, v->record_len);
-	if (unlikely(!lend_check_record(h)))
+	else
+		share_out(b, f, v->record_len, pieces, (uint32_t)n);
+	if (unlikely(!lend_check_record(v, h, f)))
 		return DROP_RX_BAD_RECORD;
-	share_out(b, f, v->record_len, pieces, (uint32_t)n);
 	batch_commit(b);
 	return DROP_REASONS;
 }

@@ -21,6 +21,7 @@
 #include "frame.h"
 #include "guest.h"
 #include "memory.h"
+#include "offload.h"
 #include "ring.h"
 #include "stats.h"
 
@@ -68,17 +69,17 @@ lend_prefetch_table(const struct ring_view *v, struct ring *r, uint64_t addr, ui
 		rte_prefetch0(at);
 }
 
-/*
- * No offload has been negotiated: a driver that asks for segmentation all the same does not get it,
- * and what else it says in the record is not passed on.
- */
+/* Looks at the record of a frame whose head is there. False if it can't be granted. */
 static inline bool
-lend_check_record(struct frame_head *h)
+lend_check_record(const struct ring_view *v, struct frame_head *h, struct frame *f)
 {
+	uint8_t flags = h->record[offsetof(struct virtio_net_hdr, flags)];
 	uint8_t gso_type = h->record[offsetof(struct virtio_net_hdr, gso_type)];
 
+	if (unlikely(flags | gso_type))
+		return offload_check(f, v->offloads);
 	memset(h->record, 0, sizeof(h->record));
-	return gso_type == VIRTIO_NET_HDR_GSO_NONE;
+	return true;
 }
 
 static inline enum drop_reason
@@ -125,7 +126,7 @@ lend_single(const struct ring_view *v, struct batch *b, const struct staged *s)
 		guest_copy_head(h->record, s->at, v->record_len);
 		guest_copy_head(h->bytes, at, f->head_len);
 	}
-	if (unlikely(!lend_check_record(h)))
+	if (unlikely(!lend_check_record(v, h, f)))
 		return DROP_RX_BAD_RECORD;
 	if (f->len > f->head_len)
 		batch_add_piece(b, f, at + f->head_len, f->len - f->head_len);

@@ -10,9 +10,12 @@
 #include <rte_mempool.h>
 #include <rte_vhost.h>
 
+#include "attach.h"
 #include "error.h"
+#include "feature.h"
 #include "frame.h"
 #include "mbuf.h"
+#include "offload.h"
 #include "rcu.h"
 #include "session.h"
 #include "stats.h"
@@ -51,8 +54,12 @@ library_attach(struct session *s)
 	for (uint32_t i = 0; i < n; i++)
 		rte_vhost_enable_guest_notification(s->vid, (uint16_t)i, 0);
 	library_update(s);
+	atomic_store_explicit(&s->library_segments,
+			      feature_from_guest(s->features) & OFFLOAD_SEGMENTS,
+			      memory_order_relaxed);
 	/* release: pairs with the workers' acquire */
 	atomic_store_explicit(&s->library_vid, s->vid, memory_order_release);
+	attach_offloads(s);
 }
 
 void
@@ -64,6 +71,8 @@ library_update(struct session *s)
 void
 library_detach(struct session *s, bool is_hidden)
 {
+	if (atomic_load_explicit(&s->library_vid, memory_order_relaxed) >= 0)
+		port_set_offloads(s->port, 0); /* see attach_undo() */
 	if (atomic_exchange_explicit(&s->library_vid, -1, memory_order_acq_rel) >= 0 || is_hidden)
 		rcu_synchronize();
 }
@@ -71,14 +80,17 @@ library_detach(struct session *s, bool is_hidden)
 uint32_t
 library_rx(struct session *s, uint16_t queue, struct batch *b, struct port_stats *stats)
 {
-	uint32_t number = 2u * queue + 1, ready, n = 0, got, max;
+	uint32_t number = 2u * queue + 1, ready, n = 0, got, max, frame_max;
 	int vid = atomic_load_explicit(&s->library_vid, memory_order_acquire);
 	struct rte_mbuf *mbufs[BATCH_MAX];
 
 	ready = atomic_load_explicit(&s->library_ready, memory_order_relaxed);
 	if (vid < 0 || !(ready >> number & 1))
 		return 0;
-	max = RTE_MIN(b->max, mbuf_burst_max(port_frame_max(s->port) + FRAME_TAG_LEN, s->pool));
+	frame_max = port_frame_max(s->port) + FRAME_TAG_LEN;
+	if (atomic_load_explicit(&s->library_segments, memory_order_relaxed))
+		frame_max = FRAME_LEN_MAX;
+	max = RTE_MIN(b->max, mbuf_burst_max(frame_max, s->pool));
 	do {
 		uint32_t want = RTE_MIN(max - n, (uint32_t)LIBRARY_BURST);
 
@@ -87,7 +99,7 @@ library_rx(struct session *s, uint16_t queue, struct batch *b, struct port_stats
 		n += got;
 	} while (got == LIBRARY_BURST && n < max);
 	if (n)
-		mbuf_lend(b, mbufs, n, stats);
+		mbuf_lend(b, mbufs, n, true, stats);
 	b->is_drained = n < max;
 	return n;
 }

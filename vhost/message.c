@@ -10,6 +10,7 @@
 
 #include "attach.h"
 #include "compat.h"
+#include "feature.h"
 #include "log.h"
 #include "registry.h"
 #include "session.h"
@@ -61,6 +62,27 @@ check_features(const struct session *s, struct vhost_message *message)
 		message->payload.u64 = UINT64_MAX;
 }
 
+/* What the port may use at this moment; the library accepts all that it was offered ever. */
+static enum rte_vhost_msg_result
+answer_features(const struct session *s, struct vhost_message *message)
+{
+	uint32_t offloads = atomic_load_explicit(&s->offloads, memory_order_relaxed);
+	bool is_library = s->port->conf.vhost.is_library;
+
+	return (enum rte_vhost_msg_result)compat_answer(message,
+							feature_offered(offloads, is_library));
+}
+
+/* Takes what the library does not know out of the features that the guest has chosen. */
+static void
+note_features(struct session *s, struct vhost_message *message)
+{
+	if (s->port->conf.vhost.is_library)
+		return; /* not offered: the library refuses it */
+	s->uso = message->payload.u64 & FEATURE_USO;
+	message->payload.u64 &= ~FEATURE_USO;
+}
+
 static void
 before_message(struct session *s, struct vhost_message *message)
 {
@@ -72,6 +94,7 @@ before_message(struct session *s, struct vhost_message *message)
 	attach_undo(s);
 	switch (message->request) {
 	case REQUEST_SET_FEATURES:
+		note_features(s, message);
 		check_features(s, message);
 		break;
 	case REQUEST_SET_MEM_TABLE:
@@ -135,6 +158,8 @@ pre_message(int vid, void *context)
 	if (message->request == REQUEST_GET_QUEUE_NUM)
 		return (enum rte_vhost_msg_result)compat_answer_queue_num(message,
 									  s->port->conf.queues);
+	if (message->request == REQUEST_GET_FEATURES)
+		return answer_features(s, message);
 	if (message->request == REQUEST_SET_LOG_BASE && message->payload.log.offset != 0)
 		refuse_log(s, message);
 	if (is_harmless(message->request))

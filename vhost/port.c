@@ -14,27 +14,16 @@
 
 #include "compat.h"
 #include "error.h"
+#include "feature.h"
 #include "frame.h"
 #include "hint.h"
 #include "library.h"
+#include "offload.h"
 #include "registry.h"
 #include "ring.h"
 #include "session.h"
 #include "details.h"
 #include "socket.h"
-
-/*
- * What is offered, and kept. No checksum or segmentation offload as long as not every kind of port
- * can finish what another one began. IN_ORDER is what our rings do anyhow. ANY_LAYOUT, CTRL_VQ and
- * CTRL_RX cost us nothing: QEMU keeps the control queue.
- */
-static const uint64_t features_offered =
-	1ull << VIRTIO_NET_F_MRG_RXBUF | 1ull << VIRTIO_NET_F_MTU | 1ull << VIRTIO_NET_F_CTRL_VQ |
-	1ull << VIRTIO_NET_F_CTRL_RX | 1ull << VIRTIO_NET_F_GUEST_ANNOUNCE |
-	1ull << VIRTIO_NET_F_MQ | 1ull << VIRTIO_F_ANY_LAYOUT | 1ull << VIRTIO_F_VERSION_1 |
-	1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER |
-	1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |
-	1ull << VHOST_F_LOG_ALL | 1ull << VHOST_USER_F_PROTOCOL_FEATURES;
 
 static const uint64_t protocol_features_offered =
 	1ull << VHOST_USER_PROTOCOL_F_MQ | 1ull << VHOST_USER_PROTOCOL_F_LOG_SHMFD |
@@ -44,19 +33,21 @@ static const uint64_t protocol_features_offered =
 /*
  * rte_vhost_driver_set_features() would take the port for something else than a network device: no
  * bursts, and not ready until the guest has enabled every queue pair that it was given, where a
- * guest starts with one. So what we don't offer is taken away from what the library offers.
+ * guest starts with one. So what we never offer is taken away from what the library offers;
+ * message.c leaves out what the port's configuration has switched off.
  */
 static int
 offer_features(const struct port_conf *conf)
 {
 	const char *path = conf->vhost.socket;
-	uint64_t all, protocol = protocol_features_offered;
+	uint64_t all, ours = feature_offered(OFFLOAD_ALL, conf->vhost.is_library);
+	uint64_t protocol = protocol_features_offered;
 
 	/* the library's announcement ends with what its mbuf held before: bytes of other frames */
 	if (conf->vhost.is_library)
 		protocol &= ~(1ull << VHOST_USER_PROTOCOL_F_RARP);
 	if (rte_vhost_driver_get_features(path, &all) != 0 ||
-	    rte_vhost_driver_disable_features(path, all & ~features_offered) != 0 ||
+	    rte_vhost_driver_disable_features(path, all & ~ours) != 0 ||
 	    rte_vhost_driver_set_protocol_features(path, protocol) != 0)
 		return -1;
 	return compat_set_max_queue_pairs(path, conf->queues);
@@ -176,6 +167,19 @@ vhost_set_mtu(struct port *port, uint16_t mtu, struct error *e)
 			"port %s: mtu: the guest runs with host_mtu=%u: lower it there first",
 			port->conf.name, promised);
 	return 0;
+}
+
+/* What the guest has negotiated stays so: what it asks for is granted until it asks anew. */
+static void
+vhost_set_offloads(struct port *port, uint32_t offloads)
+{
+	struct session *s = port->priv;
+
+	pthread_mutex_lock(&s->lock);
+	atomic_store_explicit(&s->offloads, offloads, memory_order_relaxed);
+	if (session_is_attached(s))
+		port_set_offloads(port, feature_to_guest(s->features) & offloads);
+	pthread_mutex_unlock(&s->lock);
 }
 
 static uint32_t
@@ -306,6 +310,7 @@ const struct port_ops vhost_port_ops = {
 	.open = vhost_open,
 	.close = vhost_close,
 	.set_mtu = vhost_set_mtu,
+	.set_offloads = vhost_set_offloads,
 	.rx = vhost_rx,
 	.release = vhost_release,
 	.tx = vhost_tx,

@@ -59,6 +59,7 @@ struct ring_view {
 	bool is_in_order;   /* VIRTIO_F_IN_ORDER */
 	bool has_event_idx; /* VIRTIO_F_EVENT_IDX */
 	bool has_indirect;  /* VIRTIO_F_INDIRECT_DESC */
+	uint32_t offloads;  /* that the guest may ask for: enum offload */
 	int call_fd;	    /* eventfd that interrupts the guest; -1: it wants no interrupts */
 };
 

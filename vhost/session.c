@@ -44,6 +44,7 @@ session_create(struct port *port)
 	s->port = port;
 	s->vid = s->unsound = -1;
 	atomic_init(&s->view, NULL);
+	atomic_init(&s->offloads, port->conf.offloads);
 	atomic_init(&s->library_vid, -1);
 	pthread_mutex_init(&s->lock, NULL);
 	for (uint32_t i = 0; i < PORT_QUEUES_MAX; i++) {
@@ -91,7 +92,7 @@ forget_guest(struct session *s)
 	s->has_log = s->is_log_stale = false;
 	s->n_regions = 0;
 	s->promised_mtu = 0;
-	s->features = 0;
+	s->features = s->uso = 0;
 	announce_forget(&s->announce);
 	for (uint32_t i = 0; i < PORT_QUEUES_MAX; i++) {
 		ring_reset(&s->rx[i]);
@@ -103,6 +104,13 @@ static bool
 is_library(const struct session *s)
 {
 	return s->port->conf.vhost.is_library;
+}
+
+bool
+session_is_attached(const struct session *s)
+{
+	return atomic_load_explicit(&s->view, memory_order_relaxed) ||
+	       atomic_load_explicit(&s->library_vid, memory_order_relaxed) >= 0;
 }
 
 static bool

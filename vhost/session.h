@@ -49,9 +49,11 @@ struct session {
 	/* datapath: library (library.c); vhost thread: wo, workers: ro */
 	_Atomic int library_vid;	/* -1: no guest */
 	_Atomic uint32_t library_ready; /* bit per ring, numbered as the library does */
+	_Atomic bool library_segments;	/* the guest may send frames to be divided */
 	struct rte_mempool *pool;	/* control: wo before workers see the port */
 
-	struct announce announce; /* direct path */
+	struct announce announce;  /* direct path */
+	_Atomic uint32_t offloads; /* control: wo; that the port may use: enum offload */
 
 	/* beside the views; see ring.h */
 	struct ring rx[PORT_QUEUES_MAX];
@@ -78,6 +80,7 @@ struct session {
 	uint32_t n_regions;    /* of guest memory */
 	uint16_t promised_mtu; /* that QEMU said with host_mtu; 0: nothing */
 	uint64_t features;     /* negotiated, as of the last attach */
+	uint64_t uso;	       /* those of them that the library does not know, FEATURE_USO */
 	uint64_t n_connections, n_attaches; /* since the port was opened */
 };
 
@@ -92,6 +95,9 @@ struct session *session_create(struct port *port);
 void session_close(struct session *s);
 
 void session_destroy(struct session *s); /* takes NULL; no guest is attached any more */
+
+/* Under the lock: do workers see the guest? */
+bool session_is_attached(const struct session *s);
 
 /* Under the lock: says why the port is down, or that all is well, and sets its link. */
 void session_judge(struct session *s);

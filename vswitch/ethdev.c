@@ -21,10 +21,13 @@
 #include "frame.h"
 #include "log.h"
 #include "mbuf.h"
+#include "offload.h"
 #include "port.h"
 #include "stats.h"
 #include "switch.h"
 #include "worker.h"
+
+#define VIRTIO_DRIVERS "net_virtio" /* what their names begin with */
 
 enum {
 	TAGS_LEN_MAX = 2 * FRAME_TAG_LEN, /* a device's MTU leaves room for two tags */
@@ -54,6 +57,8 @@ struct ethdev {
 	uint64_t rss_hf;	    /* control; 0: no RSS */
 	uint64_t rx_offloads;	    /* control; that are on */
 	uint64_t tx_offloads;	    /* the same */
+	uint64_t tx_ip_flag;	    /* what a long frame of IPv4 needs beside its own flags */
+	bool is_virtio;		    /* see mbuf_lend() */
 	struct ethdev_conf conf;    /* control */
 	bool started;		    /* control */
 	struct rte_mempool *pool;   /* of the rx queues; workers: rw */
@@ -103,12 +108,36 @@ descs_or(uint16_t wanted, uint16_t suggested)
 	return suggested ? suggested : DESCS_FALLBACK;
 }
 
+/*
+ * Checksums of TCP and UDP together or not at all; segments only with them. Only virtio's long
+ * frames say how they are to be divided again, those that another NIC puts together don't.
+ */
+static void
+offloads_fill(struct ethdev *dev, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
+{
+	const uint64_t tx = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+	const uint64_t rx = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+
+	if ((info->tx_offload_capa & tx) == tx &&
+	    info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
+		conf->txmode.offloads |=
+			tx | (info->tx_offload_capa &
+			      (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO));
+	if ((info->rx_offload_capa & rx) == rx)
+		conf->rxmode.offloads |= rx;
+	if (dev->is_virtio && info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO &&
+	    conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
+		conf->rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TCP_LRO;
+}
+
 /* Asks for what the driver has of what the port wants. */
 static void
 conf_fill(struct ethdev *dev, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
 {
 	/* copies can be chains, and so can be what is passed on from other devices */
 	conf->txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (dev->conf.offloads)
+		offloads_fill(dev, info, conf);
 	if (dev->conf.filters_vlans)
 		conf->rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
 	if (dev->conf.rss && dev->n_rxq > 1)
@@ -173,6 +202,8 @@ device_configure(struct ethdev *dev, const struct rte_eth_dev_info *info, const 
 		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
 	dev->rx_offloads = conf.rxmode.offloads;
 	dev->tx_offloads = conf.txmode.offloads;
+	dev->tx_ip_flag =
+		conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM ? RTE_MBUF_F_TX_IP_CKSUM : 0;
 	err = queues_configure(dev, &conf, port->conf.name);
 	if (err)
 		return error_set(e, err, "port %s: the driver %s can't be configured: %s",
@@ -286,6 +317,10 @@ device_open(struct ethdev *dev, const struct port *port, struct error *e)
 	dev->n_txq = RTE_MIN(dev->n_txq, info.max_tx_queues);
 	dev->n_rxd = descs_or(dev->conf.n_rx_desc, info.default_rxportconf.ring_size);
 	dev->n_txd = descs_or(dev->conf.n_tx_desc, info.default_txportconf.ring_size);
+	dev->is_virtio = strncmp(info.driver_name, VIRTIO_DRIVERS, strlen(VIRTIO_DRIVERS)) == 0;
+	if (dev->is_virtio && dev->conf.offloads &&
+	    info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO)
+		frame_max = FRAME_LEN_MAX;
 	err = pool_create(dev, frame_max, port->conf.name, e);
 	return err ? err : device_start(dev, &info, port, e);
 }
@@ -416,7 +451,7 @@ ethdev_rx(struct ethdev *dev, uint16_t queue, struct batch *batch, struct port_s
 		n += rte_eth_rx_burst(dev->dpdk_port, queue, mbufs + n, max - n);
 	if (unlikely(vlan))
 		drop_port_vlan(mbufs, n, vlan);
-	mbuf_lend(batch, mbufs, n, stats);
+	mbuf_lend(batch, mbufs, n, dev->is_virtio, stats);
 	batch->is_drained = n < max;
 	return n;
 }
@@ -447,6 +482,41 @@ tx_burst(struct ethdev *dev, struct rte_mbuf **mbufs, uint16_t n, const struct w
 	return n_sent;
 }
 
+uint32_t
+ethdev_offloads(const struct ethdev *dev)
+{
+	uint32_t offloads = OFFLOAD_VALID; /* nothing to be done */
+
+	if (dev->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
+		offloads |= OFFLOAD_CHECKSUM;
+	if (dev->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO)
+		offloads |= OFFLOAD_TSO4 | OFFLOAD_TSO6;
+	return offloads;
+}
+
+/*
+ * Drivers want some fields of the headers in a form of their own. Drops what one does not take,
+ * and returns how many are left.
+ */
+static uint16_t
+prepare(struct ethdev *dev, struct rte_mbuf **mbufs, uint8_t *frames, uint16_t n,
+	const struct worker *worker, struct port_stats *stats)
+{
+	uint16_t queue = worker->id % dev->n_txq, done = 0;
+
+	while (done < n) {
+		done += rte_eth_tx_prepare(dev->dpdk_port, queue, mbufs + done, n - done);
+		if (likely(done == n))
+			break;
+		rte_pktmbuf_free(mbufs[done]);
+		stats_drop(stats, DROP_TX_OFFLOAD, 1);
+		n--;
+		memmove(mbufs + done, mbufs + done + 1, (n - done) * sizeof(mbufs[0]));
+		memmove(frames + done, frames + done + 1, n - done);
+	}
+	return n;
+}
+
 uint64_t
 ethdev_tx(struct ethdev *dev, struct batch *batch, uint64_t set, struct worker *worker,
 	  struct port_stats *stats)
@@ -464,9 +534,13 @@ ethdev_tx(struct ethdev *dev, struct batch *batch, uint64_t set, struct worker *
 			stats_drop(stats, DROP_TX_NO_MBUF, 1);
 			continue;
 		}
+		if (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG && m->ol_flags & RTE_MBUF_F_TX_IPV4)
+			m->ol_flags |= dev->tx_ip_flag;
 		mbufs[n] = m;
 		frames[n++] = (uint8_t)i;
 	}
+	if (unlikely(batch->offloads & OFFLOAD_CHECKSUM))
+		n = prepare(dev, mbufs, frames, n, worker, stats);
 	n_sent = tx_burst(dev, mbufs, n, worker, stats);
 	for (uint16_t i = 0; i < n_sent; i++)
 		sent |= 1ull << frames[i];

@@ -29,6 +29,7 @@ struct ethdev_conf {
 	bool filters_vlans;	       /* let only those VLANs in that are asked for */
 	bool interrupts;	       /* link and removal are told by interrupt where it can */
 	bool gives_any;		       /* rx gives as many frames as it is asked for, be it one */
+	bool offloads;		       /* let the device do checksums and segments where it can */
 	bool pads;		       /* a card is behind it, which may take what is too short for
 					  Ethernet as an attack, and stop its VF */
 };
@@ -63,11 +64,15 @@ void ethdev_set_port_vlan(struct ethdev *dev, uint16_t vlan);
  */
 int ethdev_set_mtu(struct ethdev *dev, const char *port_name, uint16_t mtu, struct error *e);
 
+/* What the device takes, for port_set_offloads(): enum offload. */
+uint32_t ethdev_offloads(const struct ethdev *dev);
+
 uint32_t ethdev_rx(struct ethdev *dev, uint16_t queue, struct batch *batch,
 		   struct port_stats *stats);
 void ethdev_release(struct batch *batch);
 
-/* Copies come out of the worker's pool. Oversize and down are checked before, by the switch. */
+/* Copies come out of the worker's pool. Asks for no more than ethdev_offloads(). Oversize and down
+ * are checked before, by the switch. */
 uint64_t ethdev_tx(struct ethdev *dev, struct batch *batch, uint64_t set, struct worker *worker,
 		   struct port_stats *stats);
 

@@ -11,6 +11,7 @@
 #include "hint.h"
 #include "fdb.h"
 #include "frame.h"
+#include "offload.h"
 #include "port.h"
 #include "snoop.h"
 #include "stats.h"
@@ -29,7 +30,7 @@ struct way {
 	uint64_t src_hashes[BATCH_MAX], dst_hashes[BATCH_MAX];
 	uint16_t port[BATCH_MAX]; /* id of the destination, or FLOOD */
 	uint64_t tagged;	  /* frames with a tag taken out */
-	uint32_t longest;	  /* bytes, without tag */
+	uint32_t longest;	  /* bytes on a wire, without tag */
 	bool is_one_port;	  /* all frames go to one */
 };
 
@@ -48,11 +49,11 @@ mac_is_link_local(const uint8_t *mac)
 	return memcmp(mac, prefix, sizeof(prefix)) == 0 && (mac[5] & 0xf0) == 0;
 }
 
-/* Why frame f must not be switched, or DROP_REASONS if it may. */
+/* Why frame f, of len bytes on a wire, must not be switched, or DROP_REASONS if it may. */
 static enum drop_reason
-frame_refused(const struct frame *f, uint64_t src, uint32_t len_max)
+frame_refused(const struct frame *f, uint64_t src, uint32_t len, uint32_t len_max)
 {
-	if (unlikely(f->len > len_max))
+	if (unlikely(len > len_max))
 		return DROP_RX_OVERSIZE;
 	if (unlikely(mac_is_group(f->head + MAC_LEN) || !(src & 0xffffffffffffull)))
 		return DROP_RX_BAD_SOURCE;
@@ -73,6 +74,7 @@ classify(struct batch *b, struct way *way, const struct port *in, struct port_st
 	for (uint32_t i = 0; i < RTE_MIN(b->n, (uint32_t)BATCH_MAX); i++) {
 		struct frame *f = &b->frames[i];
 		enum drop_reason reason;
+		uint32_t len;
 
 		if (unlikely(!frame_untag(f))) {
 			stats_drop(stats, DROP_RX_RUNT, 1);
@@ -80,15 +82,16 @@ classify(struct batch *b, struct way *way, const struct port *in, struct port_st
 		}
 		way->src[i] = fdb_key(f->tci, f->head + MAC_LEN);
 		way->dst[i] = fdb_key(f->tci, f->head);
-		reason = frame_refused(f, way->src[i], len_max);
+		len = offload_wire_len(f);
+		reason = frame_refused(f, way->src[i], len, len_max);
 		if (unlikely(reason != DROP_REASONS)) {
 			stats_drop(stats, reason, 1);
 			continue;
 		}
 		good |= 1ull << i;
 		way->tagged |= (uint64_t)(f->tpid != 0) << i;
-		if (f->len > way->longest)
-			way->longest = f->len;
+		if (len > way->longest)
+			way->longest = len;
 	}
 	stats_add(&stats->rx_frames, b->n);
 	stats_add(&stats->rx_bytes, b->n_bytes);
@@ -171,10 +174,43 @@ frames_longer(const struct batch *b, uint64_t set, uint32_t len_max)
 	set_foreach (i, set) {
 		const struct frame *f = &b->frames[i];
 
-		if (f->len - (f->tpid ? FRAME_TAG_LEN : 0) > len_max)
+		if (offload_wire_len(f) - (f->tpid ? FRAME_TAG_LEN : 0) > len_max)
 			longer |= 1ull << i;
 	}
 	return longer;
+}
+
+/* Sends the frames of set as they are. */
+static void
+send_as_is(struct worker *w, struct port *out, struct batch *b, uint64_t set,
+	   struct port_stats *stats)
+{
+	uint64_t bytes = 0;
+
+	set = out->ops->tx(out, b, set, w, stats);
+	set_foreach (i, set)
+		bytes += b->frames[i].len;
+	stats_add(&stats->tx_frames, set_count(set));
+	stats_add(&stats->tx_bytes, bytes);
+}
+
+/* Sends the frames of set after what the receiver does not take was done to them. */
+static __attribute__((noinline)) void
+send_finished(struct worker *w, struct port *out, uint64_t set, uint32_t accepted,
+	      struct port_stats *stats)
+{
+	const struct batch *b = w->batch;
+	struct batch *to = w->finished;
+	struct offload_work work;
+
+	offload_begin(&work, b, set, accepted);
+	for (;;) {
+		/* the same queue of the receiver as for other frames of this batch */
+		batch_start(to, b->in_port, b->in_queue);
+		if (!offload_next(&work, to))
+			return;
+		send_as_is(w, out, to, set_first(to->n), stats);
+	}
 }
 
 static void
@@ -182,7 +218,7 @@ deliver(struct worker *w, struct port *out, uint64_t set, const struct way *way)
 {
 	struct port_stats *stats = worker_stats(w, out);
 	struct batch *b = w->batch;
-	uint64_t bytes = 0;
+	uint32_t accepted;
 
 	if (unlikely(way->longest > port_frame_max(out))) {
 		uint64_t longer = frames_longer(b, set, port_frame_max(out));
@@ -192,11 +228,12 @@ deliver(struct worker *w, struct port *out, uint64_t set, const struct way *way)
 	}
 	if (unlikely(!set))
 		return;
-	set = out->ops->tx(out, b, set, w, stats);
-	set_foreach (i, set)
-		bytes += b->frames[i].len;
-	stats_add(&stats->tx_frames, set_count(set));
-	stats_add(&stats->tx_bytes, bytes);
+	/* acquire: pairs with port_set_offloads(); the view that says so is seen then, too */
+	accepted = atomic_load_explicit(&out->offloads, memory_order_acquire);
+	if (likely(!(b->offloads & ~accepted)))
+		send_as_is(w, out, b, set, stats);
+	else
+		send_finished(w, out, set, accepted, stats);
 	worker_touch(w, out);
 }
 

@@ -43,6 +43,19 @@ read_be16(const uint8_t *at)
 	return (uint16_t)(at[0] << 8 | at[1]);
 }
 
+/* What the record says of the frame's bytes counts from its start, which moves by len. */
+static void
+shift_record(struct frame *f, int len)
+{
+	struct virtio_net_hdr_mrg_rxbuf record = frame_record(f);
+
+	if (record.hdr.csum_start)
+		record.hdr.csum_start = (uint16_t)(record.hdr.csum_start + len);
+	if (record.hdr.hdr_len)
+		record.hdr.hdr_len = (uint16_t)(record.hdr.hdr_len + len);
+	frame_set_record(f, record);
+}
+
 bool
 frame_untag(struct frame *f)
 {
@@ -59,6 +72,8 @@ frame_untag(struct frame *f)
 	f->head += FRAME_TAG_LEN;
 	f->head_len -= FRAME_TAG_LEN;
 	f->len -= FRAME_TAG_LEN;
+	if (f->offloads)
+		shift_record(f, -FRAME_TAG_LEN);
 	return true;
 }
 
@@ -73,6 +88,8 @@ frame_tag(struct frame *f)
 	f->head_len += FRAME_TAG_LEN;
 	f->len += FRAME_TAG_LEN;
 	memcpy(f->head + ADDRESSES_LEN, tag, sizeof(tag));
+	if (f->offloads)
+		shift_record(f, FRAME_TAG_LEN);
 }
 
 void

@@ -24,6 +24,7 @@ enum {
 	BATCH_MAX = 64,		     /* frames: any set of frames is one uint64_t */
 	BATCH_PIECES_MAX = 1024,     /* pieces of all bodies of a batch */
 	BATCH_BYTES_MAX = 256 << 10, /* of a batch of BATCH_MAX frames, see bytes_max */
+	FRAME_PIECES_MAX = 512,	     /* of one body */
 	FRAME_HEAD_MAX = 112,	     /* bytes: with record and room a head is two cache lines */
 	FRAME_LEN_MIN = 14, /* bytes: an Ethernet header, IEEE 802.3 §3.1 without payload and FCS */
 	FRAME_LEN_MAX = 65535 + 14 + 4, /* bytes: the largest IP packet, tagged once */

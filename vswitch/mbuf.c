@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <net/ethernet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +15,13 @@
 #include <rte_mbuf.h>
 #include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
+#include <rte_ip.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
 
 #include "error.h"
 #include "frame.h"
+#include "offload.h"
 #include "rcu.h"
 #include "stats.h"
 
@@ -42,7 +47,7 @@ lend_segments(struct batch *b, struct frame *f, const struct rte_mbuf *m)
 		f->len += len;
 		if (len == part)
 			continue;
-		if (unlikely(!batch_room(b, f->n_pieces + 1u)))
+		if (unlikely(f->n_pieces == FRAME_PIECES_MAX || !batch_room(b, f->n_pieces + 1u)))
 			return false;
 		batch_add_piece(b, f, at + part, len - part);
 	}
@@ -60,9 +65,40 @@ restore_tag(struct frame *f, uint16_t tci)
 	f->tci = 0;
 }
 
+/* What the driver found out of the frame, as virtio says it. False if that can't be. */
+static bool
+read_offloads(struct frame *f, const struct rte_mbuf *m, bool is_virtio)
+{
+	uint64_t l4 = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+	bool is_long = is_virtio && m->ol_flags & RTE_MBUF_F_RX_LRO;
+	struct virtio_net_hdr_mrg_rxbuf record = {0};
+	struct offload_headers h;
+
+	if (l4 == RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
+		record.hdr.flags = VIRTIO_NET_HDR_F_DATA_VALID;
+	} else if (is_virtio && (l4 == RTE_MBUF_F_RX_L4_CKSUM_NONE || is_long)) {
+		if (!offload_parse(f, &h) || h.is_fragment)
+			return false;
+		record.hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		record.hdr.csum_start = h.l4;
+		record.hdr.csum_offset = h.protocol == IPPROTO_TCP
+						 ? offsetof(struct rte_tcp_hdr, cksum)
+						 : offsetof(struct rte_udp_hdr, dgram_cksum);
+	} else {
+		return true;
+	}
+	if (is_long) {
+		record.hdr.gso_type =
+			h.is_ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+		record.hdr.gso_size = m->tso_segsz;
+	}
+	frame_set_record(f, record);
+	return offload_check(f, OFFLOAD_ALL);
+}
+
 /* Why m can't be a frame, or DROP_REASONS if it was lent. */
 static enum drop_reason
-lend(struct batch *b, struct rte_mbuf *m)
+lend(struct batch *b, struct rte_mbuf *m, bool is_virtio)
 {
 	struct frame *f = batch_next(b);
 
@@ -74,6 +110,9 @@ lend(struct batch *b, struct rte_mbuf *m)
 		return DROP_RX_OVERSIZE;
 	if (unlikely(m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED))
 		restore_tag(f, m->vlan_tci);
+	if (m->ol_flags & (RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_LRO) &&
+	    unlikely(!read_offloads(f, m, is_virtio)))
+		return DROP_RX_BAD_RECORD;
 	/* what the driver found out must not ask the next driver for anything; nobody else has m
 	 * yet */
 	m->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
@@ -83,10 +122,11 @@ lend(struct batch *b, struct rte_mbuf *m)
 }
 
 void
-mbuf_lend(struct batch *batch, struct rte_mbuf **mbufs, uint32_t n, struct port_stats *stats)
+mbuf_lend(struct batch *batch, struct rte_mbuf **mbufs, uint32_t n, bool is_virtio,
+	  struct port_stats *stats)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		enum drop_reason reason = lend(batch, mbufs[i]);
+		enum drop_reason reason = lend(batch, mbufs[i], is_virtio);
 
 		if (likely(reason == DROP_REASONS))
 			continue;
@@ -186,9 +226,64 @@ fail:
 	return NULL;
 }
 
+/* A byte of the chain; there are that many. */
+static uint8_t *
+byte_of(struct rte_mbuf *m, uint32_t off)
+{
+	for (; off >= m->data_len; m = m->next)
+		off -= m->data_len;
+	return rte_pktmbuf_mtod_offset(m, uint8_t *, off);
+}
+
+/* The sum from start on goes to place: what is asked for where the headers are of no known kind. */
+static void
+put_checksum(struct rte_mbuf *m, uint32_t start, uint32_t place)
+{
+	uint16_t sum = 0;
+
+	rte_raw_cksum_mbuf(m, start, m->pkt_len - start, &sum);
+	sum = (uint16_t)~sum;
+	if (sum == 0)
+		sum = UINT16_MAX; /* 0 says that there is none (RFC 768) */
+	*byte_of(m, place) = (uint8_t)sum;
+	*byte_of(m, place + 1) = (uint8_t)(sum >> 8);
+}
+
+/* Makes m, a copy of f, ask its driver for what f asks for. */
+static void
+set_offloads(const struct frame *f, struct rte_mbuf *m)
+{
+	struct virtio_net_hdr record = frame_record(f).hdr;
+	struct offload_headers h;
+
+	if (!offload_parse(f, &h) || h.is_fragment || h.l4 != record.csum_start ||
+	    (h.protocol != IPPROTO_TCP && h.protocol != IPPROTO_UDP)) {
+		put_checksum(m, record.csum_start, record.csum_start + record.csum_offset);
+		return;
+	}
+	m->l2_len = h.l3;
+	m->l3_len = h.l4 - h.l3;
+	m->l4_len = h.payload - h.l4;
+	m->ol_flags |= h.is_ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
+	if (f->offloads & OFFLOAD_SEGMENTS) {
+		m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+		m->tso_segsz = record.gso_size;
+	} else {
+		m->ol_flags |= h.protocol == IPPROTO_TCP ? RTE_MBUF_F_TX_TCP_CKSUM
+							 : RTE_MBUF_F_TX_UDP_CKSUM;
+	}
+}
+
 struct rte_mbuf *
 mbuf_of_frame(const struct frame *f, struct rte_mempool *pool)
 {
+	if (unlikely(f->offloads & ~OFFLOAD_VALID)) {
+		struct rte_mbuf *m = copy_of_frame(f, pool);
+
+		if (likely(m != NULL))
+			set_offloads(f, m);
+		return m;
+	}
 	if (!f->mbuf || !is_unchanged(f, f->mbuf))
 		return copy_of_frame(f, pool);
 	rte_pktmbuf_refcnt_update(f->mbuf, 1);
@@ -206,6 +301,8 @@ mbuf_of_padded_frame(const struct frame *f, struct rte_mempool *pool, uint32_t l
 	m = copy_of_frame(f, pool);
 	if (unlikely(!m))
 		return NULL;
+	if (f->offloads & ~OFFLOAD_VALID)
+		set_offloads(f, m);
 	missing = (uint16_t)(len_min - f->len);
 	memset(rte_pktmbuf_append(m, missing), 0, missing); /* a new mbuf has room */
 	return m;

@@ -18,12 +18,15 @@ struct rte_mbuf;
 struct rte_mempool;
 
 /*
+ * is_virtio: they came by virtio, whose drivers in DPDK say with RTE_MBUF_F_RX_L4_CKSUM_NONE that a
+ * checksum is still to be put in, and with RTE_MBUF_F_RX_LRO that the frame is to be divided.
  * Lends the n <= BATCH_MAX mbufs to an empty, started batch; those that can't be frames (runts,
  * longer than FRAME_LEN_MAX, more pieces than the batch has room for: see mbuf_burst_max()) are
  * counted in stats and freed. The batch owns the references of the others until mbuf_release(). A
  * tag that the driver took out is back in the head, and no mbuf asks for an offload any more.
  */
-void mbuf_lend(struct batch *batch, struct rte_mbuf **mbufs, uint32_t n, struct port_stats *stats);
+void mbuf_lend(struct batch *batch, struct rte_mbuf **mbufs, uint32_t n, bool is_virtio,
+	       struct port_stats *stats);
 
 /* Segments that a frame of frame_max bytes fills at most, out of this pool. */
 uint32_t mbuf_n_segs(uint32_t frame_max, struct rte_mempool *pool);
@@ -37,7 +40,8 @@ void mbuf_release(struct batch *batch);
 /*
  * An mbuf (chained where it must be) that is frame f as it is now, head and body: another reference
  * to its own mbuf where that still says the same, a copy out of pool otherwise. The caller owns it.
- * NULL if the pool is empty.
+ * What the frame asks for, the mbuf does (RTE_MBUF_F_TX_), but a checksum that no driver knows is
+ * put in. NULL if the pool is empty.
  */
 struct rte_mbuf *mbuf_of_frame(const struct frame *f, struct rte_mempool *pool);
 

@@ -7,6 +7,7 @@
 #include "offload.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
@@ -219,4 +220,23 @@ offload_check(struct frame *f, uint32_t allowed)
 	}
 	frame_set_record(f, to);
 	return is_fine;
+}
+
+void
+offload_text(uint32_t offloads, char text[OFFLOAD_TEXT_MAX])
+{
+	static const struct {
+		uint32_t offload;
+		const char *name;
+	} names[] = {
+		{OFFLOAD_CHECKSUM, "checksum"}, {OFFLOAD_TSO4, "tso4"}, {OFFLOAD_TSO6, "tso6"},
+		{OFFLOAD_ECN, "ecn"},		{OFFLOAD_USO4, "uso4"}, {OFFLOAD_USO6, "uso6"},
+	};
+	size_t len = 0;
+
+	snprintf(text, OFFLOAD_TEXT_MAX, "none");
+	for (size_t i = 0; i < RTE_DIM(names); i++)
+		if (offloads & names[i].offload)
+			len += (size_t)snprintf(text + len, OFFLOAD_TEXT_MAX - len, "%s%s",
+						len ? " " : "", names[i].name);
 }

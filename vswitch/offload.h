@@ -59,6 +59,27 @@ bool offload_parse(const struct frame *f, struct offload_headers *headers);
  */
 bool offload_check(struct frame *f, uint32_t allowed);
 
+/* Bytes of the longest frame that f is on a wire: a segment, if it is to be divided. */
+static inline uint32_t
+offload_wire_len(const struct frame *f)
+{
+	struct virtio_net_hdr_mrg_rxbuf record;
+	uint32_t len;
+
+	if (__builtin_expect(!(f->offloads & OFFLOAD_SEGMENTS), 1))
+		return f->len;
+	record = frame_record(f);
+	len = (uint32_t)record.hdr.hdr_len + record.hdr.gso_size;
+	return len < f->len ? len : f->len;
+}
+
+enum {
+	OFFLOAD_TEXT_MAX = 64
+};
+
+/* "checksum tso4 tso6", or "none", for people. */
+void offload_text(uint32_t offloads, char text[OFFLOAD_TEXT_MAX]);
+
 /* One receiver's share of a batch on the way through offload_next(). */
 struct offload_work {
 	const struct batch *from;

@@ -232,7 +232,7 @@ edit_tcp(uint8_t *tcp, uint32_t at, bool is_last)
 	sequence = rte_cpu_to_be_32(rte_be_to_cpu_32(sequence) + at);
 	memcpy(tcp + TCP_SEQUENCE_AT, &sequence, sizeof(sequence));
 	if (!is_last)
-		tcp[TCP_FLAGS_AT] &= (uint8_t)~(TCP_FIN | TCP_PSH);
+		tcp[TCP_FLAGS_AT] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	if (at > 0)
 		tcp[TCP_FLAGS_AT] &= (uint8_t)~TCP_CWR;
 }
@@ -273,8 +273,7 @@ add_segment(struct batch *to, const struct segmented *s, const struct offload_wo
 	    uint32_t len)
 {
 	const struct frame *f = s->f;
-	struct frame *g =
-		next_frame(to, f, RTE_MIN((uint32_t)s->h.payload, (uint32_t)f->head_len));
+	struct frame *g = next_frame(to, f, RTE_MIN((uint32_t)s->h.payload, (uint32_t)f->head_len));
 	bool is_last = s->h.payload + work->at + len == f->len;
 
 	/* options of TCP may be behind the head */
@@ -299,8 +298,8 @@ add_segments(struct offload_work *work, struct batch *to, const struct frame *f)
 	if (!offload_parse(f, &s.h)) /* it could be when it was checked */
 		return true;
 	while (s.h.payload + work->at < f->len) {
-		uint32_t len = RTE_MIN((uint32_t)s.record.gso_size,
-				       f->len - s.h.payload - work->at);
+		uint32_t len =
+			RTE_MIN((uint32_t)s.record.gso_size, f->len - s.h.payload - work->at);
 
 		if (!batch_room(to, f->n_pieces + PIECES_MORE))
 			return false;

@@ -99,6 +99,7 @@ struct port_conf {
 	uint16_t n_lcores;		  /* 0: the switch spreads the queues over its workers */
 	uint16_t lcores[PORT_LCORES_MAX]; /* CPUs, each the CPU of a worker */
 	uint32_t max_macs;		  /* stations that may be learned on the port */
+	uint32_t offloads;		  /* that the port may use: enum offload */
 
 	struct {
 		char socket[UNIX_PATH_MAX + 1];
@@ -175,6 +176,13 @@ struct port_ops {
 	int (*set_mtu)(struct port *port, uint16_t mtu, struct error *e);
 
 	/*
+	 * Control. Lets the port use these offloads (enum offload), others not: what is sent to it
+	 * is finished from now on, what it offers its peer is what the peer sees when it asks next.
+	 * NULL: they don't depend on the configuration.
+	 */
+	void (*set_offloads)(struct port *port, uint32_t offloads);
+
+	/*
 	 * Worker. Takes at most batch->max frames of a receive queue (a device that gives only
 	 * multiples of some number: that rounded up) and lends them to the empty, started batch.
 	 * All are at least FRAME_LEN_MIN long, with at least that in the head; what is not, is
@@ -189,8 +197,9 @@ struct port_ops {
 
 	/*
 	 * Worker. Sends the frames of set: copies them, or takes a reference to their mbuf, before
-	 * it returns. Returns the set that found room; the others it has counted in stats by
-	 * reason. Never changes the batch.
+	 * it returns. They ask for no other offloads than port->offloads has, or had when the view
+	 * that they are sent by was published. Returns the set that found room; the others it has
+	 * counted in stats by reason. Never changes the batch.
 	 */
 	uint64_t (*tx)(struct port *port, struct batch *batch, uint64_t set, struct worker *worker,
 		       struct port_stats *stats);
@@ -219,9 +228,10 @@ struct port {
 	const struct port_ops *ops;
 	struct vswitch *sw; /* control; the switch that it is a port of */
 	uint16_t id;
-	struct port_conf conf;	 /* control: wo before the port is published, then ro for all */
-	_Atomic uint16_t mtu;	 /* control: wo, others: ro; conf.mtu until it is changed */
-	void *priv;		 /* of the kind */
+	struct port_conf conf;	   /* control: wo before the port is published, then ro for all */
+	_Atomic uint16_t mtu;	   /* control: wo, others: ro; conf.mtu until it is changed */
+	_Atomic uint32_t offloads; /* kind: wo, others: ro. What its receiver takes: enum offload */
+	void *priv;		   /* of the kind */
 	_Atomic bool link_up;	 /* kind: wo, others: ro. Nothing is sent to a port that is down */
 	struct port_counts base; /* control: what the counters of this id were when it was opened */
 	uint16_t workers[PORT_QUEUES_MAX]; /* control: id of the worker of each receive queue */
@@ -250,6 +260,17 @@ static inline uint16_t
 port_mtu(const struct port *port)
 {
 	return atomic_load_explicit(&port->mtu, memory_order_relaxed);
+}
+
+/*
+ * Kind: from now on the receiver takes these. Those that it does not take any more are to be taken
+ * back before a grace period, after which it may be told so.
+ */
+static inline void
+port_set_offloads(struct port *port, uint32_t offloads)
+{
+	/* release: who sees it sees what was published before */
+	atomic_store_explicit(&port->offloads, offloads, memory_order_release);
 }
 
 /* Longest frame (bytes without FCS, tag not counted) that the port's MTU allows. */

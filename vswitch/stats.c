@@ -8,7 +8,8 @@ const struct drop_info drop_infos[DROP_REASONS] = {
 		 "the guest sent a descriptor chain that points outside of its memory, "
 		 "loops or is too long"},
 	[DROP_RX_BAD_RECORD] = {"rx-bad-record",
-				"the guest asked for an offload that was not negotiated"},
+				"the guest asked for an offload that was not negotiated, or "
+				"that does not fit the frame"},
 	[DROP_RX_RUNT] = {"rx-runt", "shorter than an Ethernet header"},
 	[DROP_RX_OVERSIZE] = {"rx-oversize", "longer than the MTU of the port allows"},
 	[DROP_RX_BAD_SOURCE] = {"rx-bad-source", "the source address is a group's or all zeroes"},
@@ -27,6 +28,8 @@ const struct drop_info drop_infos[DROP_REASONS] = {
 	[DROP_TX_OVERSIZE] = {"tx-oversize", "longer than the MTU or the buffers of the receiver"},
 	[DROP_TX_BAD_CHAIN] = {"tx-bad-chain",
 			       "the guest offered receive buffers that can't be used"},
+	[DROP_TX_OFFLOAD] = {"tx-offload",
+			     "the device's driver does not take a frame's checksum or segments"},
 	[DROP_TX_NO_MBUF] = {"tx-no-mbuf", "the packet memory is used up: raise switch: memory"},
 };
 

@@ -28,6 +28,7 @@ enum drop_reason {
 	DROP_TX_NO_ROOM,   /* the receiver's queue is full */
 	DROP_TX_OVERSIZE,  /* longer than the receiver's MTU or buffers */
 	DROP_TX_BAD_CHAIN, /* the guest's receive buffers can't be used */
+	DROP_TX_OFFLOAD,   /* the device's driver does not take what the frame asks for */
 	DROP_TX_NO_MBUF,   /* the switch's packet memory is used up */
 	DROP_REASONS,	   /* number of reasons */
 };

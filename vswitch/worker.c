@@ -143,8 +143,9 @@ worker_create(struct vswitch *sw, uint32_t id, uint16_t cpu, uint32_t n_mbufs, u
 	turns_init(&w->turns, rte_get_tsc_hz());
 	atomic_init(&w->idle_max_us, idle_max_us);
 	w->batch = rte_zmalloc_socket("batch", sizeof(*w->batch), 64, node);
+	w->finished = rte_zmalloc_socket("batch", sizeof(*w->finished), 64, node);
 	w->stats = rte_zmalloc_socket("stats", PORTS_MAX * sizeof(*w->stats), 64, node);
-	if (!w->batch || !w->stats)
+	if (!w->batch || !w->finished || !w->stats)
 		goto no_memory;
 	w->pool = mbuf_pool_create("worker", n_mbufs, node, e);
 	if (!w->pool)
@@ -211,6 +212,7 @@ worker_destroy(struct worker *w)
 		free(polls);
 	mbuf_pool_retire(w->pool);
 	rte_free(w->stats);
+	rte_free(w->finished);
 	rte_free(w->batch);
 	rte_free(w);
 }

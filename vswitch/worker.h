@@ -81,6 +81,7 @@ struct worker {
 
 	/* worker only */
 	struct batch *batch;
+	struct batch *finished; /* frames of batch, as one receiver takes them */
 	struct turns turns;
 	uint64_t touched[PORTS_MAX / 64]; /* ports to notify at the end of the round */
 	uint64_t touched_words;		  /* which words of touched are not 0 */

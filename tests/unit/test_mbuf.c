@@ -130,7 +130,7 @@ assert_mbuf_is(const struct rte_mbuf *m, const uint8_t *bytes, uint32_t len)
 static struct frame *
 lend_one(struct rte_mbuf *m)
 {
-	mbuf_lend(batch, &m, 1, &stats);
+	mbuf_lend(batch, &m, 1, false, &stats);
 	assert_int_equal(batch->n, 1);
 	return &batch->frames[0];
 }
@@ -199,7 +199,7 @@ refused(void **state)
 	};
 
 	(void)state;
-	mbuf_lend(batch, mbufs, 5, &stats);
+	mbuf_lend(batch, mbufs, 5, false, &stats);
 	assert_int_equal(batch->n, 2);
 	assert_frame_is(&batch->frames[0], pattern, 60);
 	assert_frame_is(&batch->frames[1], pattern, FRAME_LEN_MAX);
@@ -229,7 +229,7 @@ pieces_used_up(void **state)
 			assert_int_equal(rte_pktmbuf_chain(mbufs[i], m), 0);
 		}
 	}
-	mbuf_lend(batch, mbufs, N, &stats);
+	mbuf_lend(batch, mbufs, N, false, &stats);
 	assert_int_equal(batch->n, N - 2);
 	assert_int_equal(stats_read(&stats.drops[DROP_RX_BAD_CHAIN]), 2);
 	for (uint32_t i = 0; i < batch->n; i++)
@@ -250,7 +250,7 @@ bursts_that_fit(void **state)
 	assert_in_range(n, 1, BATCH_MAX - 1);
 	for (uint32_t i = 0; i < n; i++)
 		mbufs[i] = make(FRAME_LEN_MAX, SEG_ROOM);
-	mbuf_lend(batch, mbufs, n, &stats);
+	mbuf_lend(batch, mbufs, n, false, &stats);
 	assert_int_equal(batch->n, n);
 	mbuf_release(batch);
 }

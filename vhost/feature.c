@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* feature.c: see feature.h. */
+#include "feature.h"
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+
+#include <rte_vhost.h>
+
+#include "offload.h"
+
+/*
+ * Offered on every port. IN_ORDER is what our rings do anyhow. ANY_LAYOUT, CTRL_VQ and CTRL_RX cost
+ * us nothing: QEMU keeps the control queue.
+ */
+static const uint64_t features_always =
+	1ull << VIRTIO_NET_F_MRG_RXBUF | 1ull << VIRTIO_NET_F_MTU | 1ull << VIRTIO_NET_F_CTRL_VQ |
+	1ull << VIRTIO_NET_F_CTRL_RX | 1ull << VIRTIO_NET_F_GUEST_ANNOUNCE |
+	1ull << VIRTIO_NET_F_MQ | 1ull << VIRTIO_F_ANY_LAYOUT | 1ull << VIRTIO_F_VERSION_1 |
+	1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER |
+	1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |
+	1ull << VHOST_F_LOG_ALL | 1ull << VHOST_USER_F_PROTOCOL_FEATURES;
+
+/* Each with the checksum that all others need (virtio 1.2 §5.1.3.1). */
+static const struct {
+	uint32_t bit;
+	uint32_t from_guest, to_guest; /* enum offload */
+} meanings[] = {
+	{VIRTIO_NET_F_CSUM, OFFLOAD_CHECKSUM, 0},
+	{VIRTIO_NET_F_HOST_TSO4, OFFLOAD_TSO4, 0},
+	{VIRTIO_NET_F_HOST_TSO6, OFFLOAD_TSO6, 0},
+	{VIRTIO_NET_F_HOST_ECN, OFFLOAD_ECN, 0},
+	{FEATURE_HOST_USO, OFFLOAD_USO, 0},
+	{VIRTIO_NET_F_GUEST_CSUM, 0, OFFLOAD_CHECKSUM | OFFLOAD_VALID},
+	{VIRTIO_NET_F_GUEST_TSO4, 0, OFFLOAD_TSO4},
+	{VIRTIO_NET_F_GUEST_TSO6, 0, OFFLOAD_TSO6},
+	{VIRTIO_NET_F_GUEST_ECN, 0, OFFLOAD_ECN},
+	{FEATURE_GUEST_USO4, 0, OFFLOAD_USO4},
+	{FEATURE_GUEST_USO6, 0, OFFLOAD_USO6},
+};
+
+enum {
+	N_MEANINGS = sizeof(meanings) / sizeof(meanings[0])
+};
+
+uint64_t
+feature_offered(uint32_t offloads, bool is_library)
+{
+	uint64_t features = features_always;
+
+	if (!(offloads & OFFLOAD_CHECKSUM))
+		return features;
+	for (int i = 0; i < N_MEANINGS; i++)
+		if ((meanings[i].from_guest | meanings[i].to_guest) & offloads)
+			features |= 1ull << meanings[i].bit;
+	return is_library ? features & ~FEATURE_USO : features;
+}
+
+uint32_t
+feature_from_guest(uint64_t features)
+{
+	uint32_t offloads = 0;
+
+	for (int i = 0; i < N_MEANINGS; i++)
+		if (features >> meanings[i].bit & 1)
+			offloads |= meanings[i].from_guest;
+	return offloads & OFFLOAD_CHECKSUM ? offloads : 0;
+}
+
+uint32_t
+feature_to_guest(uint64_t features)
+{
+	uint32_t offloads = 0;
+
+	for (int i = 0; i < N_MEANINGS; i++)
+		if (features >> meanings[i].bit & 1)
+			offloads |= meanings[i].to_guest;
+	return offloads & OFFLOAD_CHECKSUM ? offloads : 0;
+}

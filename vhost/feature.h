@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * feature.h: the virtio features that guests are offered, and what they mean for offloads.
+ *
+ * Threads: any.
+ */
+#ifndef VHOST_FEATURE_H
+#define VHOST_FEATURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Bits that the headers of Linux 6.1 don't have; virtio 1.3 §5.1.3. */
+enum {
+	FEATURE_GUEST_USO4 = 54,
+	FEATURE_GUEST_USO6 = 55,
+	FEATURE_HOST_USO = 56,
+};
+
+/* Segmentation of UDP: librte_vhost does not know it, so that we negotiate it beside the library.
+ */
+#define FEATURE_USO                                                                                \
+	(1ull << FEATURE_GUEST_USO4 | 1ull << FEATURE_GUEST_USO6 | 1ull << FEATURE_HOST_USO)
+
+/* What a port may offer that may use these offloads (enum offload). */
+uint64_t feature_offered(uint32_t offloads, bool is_library);
+
+/* The offloads that a guest with these features may ask for. */
+uint32_t feature_from_guest(uint64_t features);
+
+/* The offloads that it takes. */
+uint32_t feature_to_guest(uint64_t features);
+
+#endif
