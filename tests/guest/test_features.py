@@ -10,11 +10,18 @@ from guestnet import GuestNet
 
 # virtio 1.2 §5.1.3 and §6
 MRG_RXBUF, MQ, INDIRECT, EVENT_IDX, VERSION_1, PACKED = 15, 22, 28, 29, 32, 34
+OFFLOADS = {0, 1, 7, 8, 9, 11, 12, 13}  # CSUM, TSO4, TSO6, ECN, both ways
+NO_TSO = 'guest_tso4=off,guest_tso6=off'
 
 # name: keys of the port, properties of the NIC, arguments of the guest, features that must be on,
 # and off
 VARIANTS = {
-    'default': ({}, '', {}, {MRG_RXBUF, INDIRECT, EVENT_IDX, VERSION_1}, {PACKED, MQ}),
+    'default': ({}, '', {}, {MRG_RXBUF, INDIRECT, EVENT_IDX, VERSION_1, *OFFLOADS}, {PACKED, MQ}),
+    'csum=off': ({}, 'csum=off', {}, {VERSION_1}, {0, 11, 12}),
+    'guest_csum=off': ({}, f'guest_csum=off,{NO_TSO},guest_ecn=off,guest_ufo=off', {},
+                       {VERSION_1, 0, 11}, {1, 7, 8}),
+    'mrg_rxbuf,guest_tso=off': ({}, f'mrg_rxbuf=off,{NO_TSO}', {}, {VERSION_1, 1},
+                                {MRG_RXBUF, 7, 8}),
     'mrg_rxbuf=off': ({}, 'mrg_rxbuf=off', {}, {VERSION_1}, {MRG_RXBUF}),
     'indirect,event_idx=off': ({}, 'indirect_desc=off,event_idx=off', {}, {VERSION_1},
                                {INDIRECT, EVENT_IDX}),
@@ -30,7 +37,7 @@ VARIANTS = {
     'packed,rings of 1024': ({}, 'packed=on,rx_queue_size=1024,tx_queue_size=1024', {}, {PACKED},
                              set()),
     'packed,queues=2': ({'queues': 2}, 'packed=on', {'cpus': 2}, {MQ, PACKED}, set()),
-    'library': ({'datapath': 'library'}, '', {}, {MRG_RXBUF, VERSION_1}, {PACKED}),
+    'library': ({'datapath': 'library'}, '', {}, {MRG_RXBUF, VERSION_1, *OFFLOADS}, {PACKED}),
     'packed on library': ({'datapath': 'library'}, 'packed=on', {}, {PACKED, VERSION_1}, set()),
 }
 

@@ -5,6 +5,8 @@
  *
  *   nictool pairs IFNAME N
  *       The NIC uses N of its queue pairs from now on (ethtool -L IFNAME combined N).
+ *   nictool offload IFNAME tx|rx|sg|tso|gso|gro on|off
+ *       ethtool -K IFNAME ...
  *   nictool send ADDRESS PORT FLOWS
  *       UDP from FLOWS sockets in turn, without end: the number of the flow and, of each flow, of
  *       the datagram, both 32 bits in network order.
@@ -51,6 +53,33 @@ set_pairs(const char *ifname, const char *n)
 }
 
 static int
+set_offload(const char *ifname, const char *name, const char *value)
+{
+	static const struct {
+		const char *name;
+		uint32_t cmd;
+	} offloads[] = {
+		{"tx", ETHTOOL_STXCSUM}, {"rx", ETHTOOL_SRXCSUM}, {"sg", ETHTOOL_SSG},
+		{"tso", ETHTOOL_STSO},	 {"gso", ETHTOOL_SGSO},	  {"gro", ETHTOOL_SGRO},
+	};
+	struct ethtool_value set = {.data = strcmp(value, "on") == 0};
+	struct ifreq request = {.ifr_data = (void *)&set};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (fd < 0 || strlen(ifname) >= sizeof(request.ifr_name))
+		return EXIT_FAILURE;
+	strcpy(request.ifr_name, ifname);
+	for (size_t i = 0; i < sizeof(offloads) / sizeof(offloads[0]); i++)
+		if (strcmp(offloads[i].name, name) == 0)
+			set.cmd = offloads[i].cmd;
+	if (!set.cmd || ioctl(fd, SIOCETHTOOL, &request) != 0) {
+		perror("nictool: offload");
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}
+
+static int
 send_flows(const char *address, const char *port, const char *n)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET,
@@ -83,8 +112,11 @@ main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "pairs"))
 		return set_pairs(argv[2], argv[3]);
+	if (argc == 5 && !strcmp(argv[1], "offload"))
+		return set_offload(argv[2], argv[3], argv[4]);
 	if (argc == 5 && !strcmp(argv[1], "send"))
 		return send_flows(argv[2], argv[3], argv[4]);
-	fprintf(stderr, "usage: nictool pairs IFNAME N | send ADDRESS PORT FLOWS\n");
+	fprintf(stderr, "usage: nictool pairs IFNAME N | offload IFNAME NAME on|off | "
+			"send ADDRESS PORT FLOWS\n");
 	return 2;
 }
