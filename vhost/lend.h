@@ -77,7 +77,8 @@ lend_check_record(const struct ring_view *v, struct frame_head *h, struct frame 
 	uint8_t gso_type = h->record[offsetof(struct virtio_net_hdr, gso_type)];
 
 	if (unlikely(flags | gso_type))
-		return offload_check(f, v->offloads);
+		return likely(offload_check_quickly(f, v->offloads)) ||
+		       offload_check(f, v->offloads);
 	memset(h->record, 0, sizeof(h->record));
 	return true;
 }

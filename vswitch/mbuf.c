@@ -16,8 +16,6 @@
 #include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
 #include <rte_ip.h>
-#include <rte_tcp.h>
-#include <rte_udp.h>
 
 #include "error.h"
 #include "frame.h"
@@ -81,9 +79,8 @@ read_offloads(struct frame *f, const struct rte_mbuf *m, bool is_virtio)
 			return false;
 		record.hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 		record.hdr.csum_start = h.l4;
-		record.hdr.csum_offset = h.protocol == IPPROTO_TCP
-						 ? offsetof(struct rte_tcp_hdr, cksum)
-						 : offsetof(struct rte_udp_hdr, dgram_cksum);
+		record.hdr.csum_offset = h.protocol == IPPROTO_TCP ? OFFLOAD_TCP_CHECKSUM_AT
+								   : OFFLOAD_UDP_CHECKSUM_AT;
 	} else {
 		return true;
 	}

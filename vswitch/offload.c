@@ -32,9 +32,7 @@ enum {
 	EXTENSIONS_MAX = 8,
 	TCP_LEN = 20, /* RFC 9293 §3.1 */
 	TCP_OFFSET_AT = 12,
-	TCP_CHECKSUM_AT = 16,
-	UDP_LEN = 8, /* RFC 768 */
-	UDP_CHECKSUM_AT = 6,
+	UDP_LEN = 8,	      /* RFC 768 */
 	SCTP_CHECKSUM_AT = 8, /* RFC 9260 §3.1 */
 	SCTP_LEN = 12,
 };
@@ -191,7 +189,7 @@ check_segments(struct frame *f, const struct virtio_net_hdr *from, struct virtio
 	asked = segments_of(&h, from->gso_type) | OFFLOAD_CHECKSUM;
 	if (!(asked & OFFLOAD_SEGMENTS) || asked & ~allowed)
 		return false;
-	place = h.protocol == IPPROTO_TCP ? TCP_CHECKSUM_AT : UDP_CHECKSUM_AT;
+	place = h.protocol == IPPROTO_TCP ? OFFLOAD_TCP_CHECKSUM_AT : OFFLOAD_UDP_CHECKSUM_AT;
 	if (from->csum_start != h.l4 || from->csum_offset != place || h.payload >= f->len ||
 	    from->gso_size == 0 ||
 	    (f->len - h.payload - 1) / from->gso_size >= OFFLOAD_SEGMENTS_MAX)

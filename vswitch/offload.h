@@ -34,7 +34,9 @@ enum offload {
 };
 
 enum {
-	OFFLOAD_SEGMENTS_MAX = 1024, /* of one frame: what asks for more is out to cost us time */
+	OFFLOAD_TCP_CHECKSUM_AT = 16, /* in its header, RFC 9293 §3.1 */
+	OFFLOAD_UDP_CHECKSUM_AT = 6,  /* RFC 768 */
+	OFFLOAD_SEGMENTS_MAX = 1024,  /* of one frame: what asks for more is out to cost us time */
 };
 
 /* Where the headers of a frame are, as far as its head tells. Offsets in bytes from its start. */
@@ -71,6 +73,28 @@ offload_wire_len(const struct frame *f)
 	record = frame_record(f);
 	len = (uint32_t)record.hdr.hdr_len + record.hdr.gso_size;
 	return len < f->len ? len : f->len;
+}
+
+/*
+ * offload_check() for what guests ask for most often, only a checksum of TCP or UDP: true if that
+ * was it, and all is well.
+ */
+static inline bool
+offload_check_quickly(struct frame *f, uint32_t allowed)
+{
+	struct virtio_net_hdr_mrg_rxbuf r = frame_record(f);
+
+	if (r.hdr.flags != VIRTIO_NET_HDR_F_NEEDS_CSUM || r.hdr.gso_type != 0 ||
+	    (r.hdr.csum_offset != OFFLOAD_TCP_CHECKSUM_AT &&
+	     r.hdr.csum_offset != OFFLOAD_UDP_CHECKSUM_AT) ||
+	    r.hdr.csum_start < FRAME_LEN_MIN ||
+	    r.hdr.csum_start + r.hdr.csum_offset + sizeof(uint16_t) > f->len ||
+	    !(allowed & OFFLOAD_CHECKSUM))
+		return false;
+	r.hdr.hdr_len = r.hdr.gso_size = r.num_buffers = 0;
+	frame_set_record(f, r);
+	f->offloads = OFFLOAD_CHECKSUM;
+	return true;
 }
 
 enum {

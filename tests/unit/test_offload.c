@@ -268,6 +268,49 @@ test_checksum_behind(void **state)
 	}
 }
 
+/* What the quick check takes, the other one takes, with the same result. */
+static void
+assert_quick_is_slow(struct frame *f, uint32_t allowed)
+{
+	struct virtio_net_hdr_mrg_rxbuf before = frame_record(f), quick;
+
+	if (!offload_check_quickly(f, allowed)) {
+		quick = frame_record(f);
+		assert_memory_equal(&before, &quick, sizeof(before));
+		return;
+	}
+	quick = frame_record(f);
+	frame_set_record(f, before);
+	assert_true(offload_check(f, allowed));
+	assert_int_equal(f->offloads, OFFLOAD_CHECKSUM);
+	before = frame_record(f);
+	assert_memory_equal(&before, &quick, sizeof(before));
+}
+
+static void
+test_quick(void **state)
+{
+	struct frame *f;
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		packet_make(&packet, &(struct packet_conf){.is_tcp = i, .payload_len = 40});
+		batch_start(from, 1, 0);
+		f = packet_lend(&packet, from, FRAME_HEAD_MAX, PACKET_MAX);
+		assert_true(offload_check_quickly(f, OFFLOAD_ALL));
+		for (uint32_t start = 0; start < 150; start++)
+			for (uint32_t offset = 0; offset < 40; offset++) {
+				packet.record.csum_start = (uint16_t)start;
+				packet.record.csum_offset = (uint16_t)offset;
+				packet.record.gso_size = packet.record.hdr_len = 77;
+				batch_start(from, 1, 0);
+				f = packet_lend(&packet, from, FRAME_HEAD_MAX, PACKET_MAX);
+				assert_quick_is_slow(f, OFFLOAD_ALL);
+				assert_quick_is_slow(f, OFFLOAD_TSO);
+			}
+	}
+}
+
 /* Is the packet with this record refused? */
 static bool
 refused(uint32_t allowed)
@@ -490,6 +533,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_checksum, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_checksum_zero, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_checksum_behind, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_quick, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_lies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_not_allowed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_record, set_up, tear_down),
