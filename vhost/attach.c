@@ -19,6 +19,7 @@
 
 #include "feature.h"
 #include "level.h"
+#include "offload.h"
 #include "rcu.h"
 #include "recover.h"
 #include "session.h"
@@ -109,6 +110,8 @@ attach_offloads(struct session *s)
 {
 	uint32_t allowed = atomic_load_explicit(&s->offloads, memory_order_relaxed);
 
+	if (s->port->conf.vhost.is_library) /* does not look behind extension headers */
+		allowed &= ~OFFLOAD_EXTENSIONS;
 	port_set_offloads(s->port, feature_to_guest(s->features) & allowed);
 }
 

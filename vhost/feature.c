@@ -27,12 +27,12 @@ static const struct {
 	uint32_t bit;
 	uint32_t from_guest, to_guest; /* enum offload */
 } meanings[] = {
-	{VIRTIO_NET_F_CSUM, OFFLOAD_CHECKSUM, 0},
+	{VIRTIO_NET_F_CSUM, OFFLOAD_CHECKSUM | OFFLOAD_EXTENSIONS, 0},
 	{VIRTIO_NET_F_HOST_TSO4, OFFLOAD_TSO4, 0},
 	{VIRTIO_NET_F_HOST_TSO6, OFFLOAD_TSO6, 0},
 	{VIRTIO_NET_F_HOST_ECN, OFFLOAD_ECN, 0},
 	{FEATURE_HOST_USO, OFFLOAD_USO, 0},
-	{VIRTIO_NET_F_GUEST_CSUM, 0, OFFLOAD_CHECKSUM | OFFLOAD_VALID},
+	{VIRTIO_NET_F_GUEST_CSUM, 0, OFFLOAD_CHECKSUM | OFFLOAD_VALID | OFFLOAD_EXTENSIONS},
 	{VIRTIO_NET_F_GUEST_TSO4, 0, OFFLOAD_TSO4},
 	{VIRTIO_NET_F_GUEST_TSO6, 0, OFFLOAD_TSO6},
 	{VIRTIO_NET_F_GUEST_ECN, 0, OFFLOAD_ECN},
@@ -51,6 +51,7 @@ feature_offered(uint32_t offloads, bool is_library)
 
 	if (!(offloads & OFFLOAD_CHECKSUM))
 		return features;
+	offloads &= OFFLOAD_CHECKSUM | OFFLOAD_SEGMENTS;
 	for (int i = 0; i < N_MEANINGS; i++)
 		if ((meanings[i].from_guest | meanings[i].to_guest) & offloads)
 			features |= 1ull << meanings[i].bit;

@@ -69,7 +69,8 @@ lend_prefetch_table(const struct ring_view *v, struct ring *r, uint64_t addr, ui
 		rte_prefetch0(at);
 }
 
-/* Looks at the record of a frame whose head is there. False if it can't be granted. */
+/* Looks at the record of a frame that is there but for batch_commit(). False if it can't be
+ * granted. */
 static inline bool
 lend_check_record(const struct ring_view *v, struct frame_head *h, struct frame *f)
 {
@@ -127,10 +128,10 @@ lend_single(const struct ring_view *v, struct batch *b, const struct staged *s)
 		guest_copy_head(h->record, s->at, v->record_len);
 		guest_copy_head(h->bytes, at, f->head_len);
 	}
-	if (unlikely(!lend_check_record(v, h, f)))
-		return DROP_RX_BAD_RECORD;
 	if (f->len > f->head_len)
 		batch_add_piece(b, f, at + f->head_len, f->len - f->head_len);
+	if (unlikely(!lend_check_record(v, h, f)))
+		return DROP_RX_BAD_RECORD;
 	batch_commit(b);
 	return DROP_REASONS;
 }

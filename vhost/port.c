@@ -12,6 +12,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_vhost.h>
 
+#include "attach.h"
 #include "compat.h"
 #include "error.h"
 #include "feature.h"
@@ -178,7 +179,7 @@ vhost_set_offloads(struct port *port, uint32_t offloads)
 	pthread_mutex_lock(&s->lock);
 	atomic_store_explicit(&s->offloads, offloads, memory_order_relaxed);
 	if (session_is_attached(s))
-		port_set_offloads(port, feature_to_guest(s->features) & offloads);
+		attach_offloads(s);
 	pthread_mutex_unlock(&s->lock);
 }
 

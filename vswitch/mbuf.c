@@ -63,6 +63,22 @@ restore_tag(struct frame *f, uint16_t tci)
 	f->tci = 0;
 }
 
+/* Where a checksum is in the header of that protocol; 0: we know of none. */
+static uint16_t
+checksum_at(uint8_t protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return OFFLOAD_TCP_CHECKSUM_AT;
+	case IPPROTO_UDP:
+		return OFFLOAD_UDP_CHECKSUM_AT;
+	case IPPROTO_SCTP:
+		return OFFLOAD_SCTP_CHECKSUM_AT;
+	default:
+		return 0;
+	}
+}
+
 /* What the driver found out of the frame, as virtio says it. False if that can't be. */
 static bool
 read_offloads(struct frame *f, const struct rte_mbuf *m, bool is_virtio)
@@ -75,12 +91,11 @@ read_offloads(struct frame *f, const struct rte_mbuf *m, bool is_virtio)
 	if (l4 == RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
 		record.hdr.flags = VIRTIO_NET_HDR_F_DATA_VALID;
 	} else if (is_virtio && (l4 == RTE_MBUF_F_RX_L4_CKSUM_NONE || is_long)) {
-		if (!offload_parse(f, &h) || h.is_fragment)
+		if (!offload_parse(f, &h) || h.is_fragment || !checksum_at(h.protocol))
 			return false;
 		record.hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 		record.hdr.csum_start = h.l4;
-		record.hdr.csum_offset = h.protocol == IPPROTO_TCP ? OFFLOAD_TCP_CHECKSUM_AT
-								   : OFFLOAD_UDP_CHECKSUM_AT;
+		record.hdr.csum_offset = checksum_at(h.protocol);
 	} else {
 		return true;
 	}
@@ -253,8 +268,10 @@ set_offloads(const struct frame *f, struct rte_mbuf *m)
 	struct virtio_net_hdr record = frame_record(f).hdr;
 	struct offload_headers h;
 
+	/* drivers prepare only what comes right behind IPv6 */
 	if (!offload_parse(f, &h) || h.is_fragment || h.l4 != record.csum_start ||
-	    (h.protocol != IPPROTO_TCP && h.protocol != IPPROTO_UDP)) {
+	    record.csum_offset != checksum_at(h.protocol) ||
+	    (h.is_ipv6 && h.l4 != h.l3 + sizeof(struct rte_ipv6_hdr))) {
 		put_checksum(m, record.csum_start, record.csum_start + record.csum_offset);
 		return;
 	}

@@ -32,9 +32,8 @@ enum {
 	EXTENSIONS_MAX = 8,
 	TCP_LEN = 20, /* RFC 9293 §3.1 */
 	TCP_OFFSET_AT = 12,
-	UDP_LEN = 8,	      /* RFC 768 */
-	SCTP_CHECKSUM_AT = 8, /* RFC 9260 §3.1 */
-	SCTP_LEN = 12,
+	UDP_LEN = 8,   /* RFC 768 */
+	SCTP_LEN = 12, /* RFC 9260 §3.1 */
 };
 
 static uint16_t
@@ -123,7 +122,7 @@ offload_parse(const struct frame *f, struct offload_headers *h)
 static bool
 put_sctp_checksum(struct frame *f, uint32_t start)
 {
-	uint8_t *at = f->head + start + SCTP_CHECKSUM_AT;
+	uint8_t *at = f->head + start + OFFLOAD_SCTP_CHECKSUM_AT;
 	uint32_t crc;
 
 	if (start + SCTP_LEN > f->head_len)
@@ -143,9 +142,9 @@ check_checksum(struct frame *f, const struct virtio_net_hdr *from, struct virtio
 	uint32_t start = from->csum_start, place = start + from->csum_offset;
 	struct offload_headers h;
 
-	if (start < FRAME_LEN_MIN || place + sizeof(uint16_t) > f->len)
+	if (place < OFFLOAD_PLACE_MIN || place + sizeof(uint16_t) > f->len)
 		return false;
-	if (unlikely(from->csum_offset == SCTP_CHECKSUM_AT) && offload_parse(f, &h) &&
+	if (unlikely(from->csum_offset == OFFLOAD_SCTP_CHECKSUM_AT) && offload_parse(f, &h) &&
 	    h.protocol == IPPROTO_SCTP && h.l4 == start)
 		return put_sctp_checksum(f, start);
 	to->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
@@ -187,6 +186,8 @@ check_segments(struct frame *f, const struct virtio_net_hdr *from, struct virtio
 	if (!(from->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || !offload_parse(f, &h))
 		return false;
 	asked = segments_of(&h, from->gso_type) | OFFLOAD_CHECKSUM;
+	if (h.is_ipv6 && h.l4 != h.l3 + IPV6_LEN)
+		asked |= OFFLOAD_EXTENSIONS;
 	if (!(asked & OFFLOAD_SEGMENTS) || asked & ~allowed)
 		return false;
 	place = h.protocol == IPPROTO_TCP ? OFFLOAD_TCP_CHECKSUM_AT : OFFLOAD_UDP_CHECKSUM_AT;

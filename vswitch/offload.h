@@ -27,15 +27,19 @@ enum offload {
 	OFFLOAD_ECN = 1 << 4,	   /* beside these two: the first segment says CWR (RFC 3168) */
 	OFFLOAD_USO4 = 1 << 5,	   /* UDP over IPv4, in datagrams of gso_size bytes of payload */
 	OFFLOAD_USO6 = 1 << 6,	   /* UDP over IPv6 */
+	OFFLOAD_EXTENSIONS = 1 << 7, /* beside any of these: IPv6 has extension headers, which not
+					all devices know */
 	OFFLOAD_TSO = OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN,
 	OFFLOAD_USO = OFFLOAD_USO4 | OFFLOAD_USO6,
 	OFFLOAD_SEGMENTS = OFFLOAD_TSO | OFFLOAD_USO,
-	OFFLOAD_ALL = OFFLOAD_CHECKSUM | OFFLOAD_VALID | OFFLOAD_TSO | OFFLOAD_USO,
+	OFFLOAD_ALL = OFFLOAD_CHECKSUM | OFFLOAD_VALID | OFFLOAD_EXTENSIONS | OFFLOAD_SEGMENTS,
 };
 
 enum {
 	OFFLOAD_TCP_CHECKSUM_AT = 16, /* in its header, RFC 9293 §3.1 */
 	OFFLOAD_UDP_CHECKSUM_AT = 6,  /* RFC 768 */
+	OFFLOAD_SCTP_CHECKSUM_AT = 8, /* RFC 9260 §3.1 */
+	OFFLOAD_PLACE_MIN = 20,	      /* of a checksum: behind what the switch decides by */
 	OFFLOAD_SEGMENTS_MAX = 1024,  /* of one frame: what asks for more is out to cost us time */
 };
 
@@ -87,7 +91,7 @@ offload_check_quickly(struct frame *f, uint32_t allowed)
 	if (r.hdr.flags != VIRTIO_NET_HDR_F_NEEDS_CSUM || r.hdr.gso_type != 0 ||
 	    (r.hdr.csum_offset != OFFLOAD_TCP_CHECKSUM_AT &&
 	     r.hdr.csum_offset != OFFLOAD_UDP_CHECKSUM_AT) ||
-	    r.hdr.csum_start < FRAME_LEN_MIN ||
+	    r.hdr.csum_start + r.hdr.csum_offset < OFFLOAD_PLACE_MIN ||
 	    r.hdr.csum_start + r.hdr.csum_offset + sizeof(uint16_t) > f->len ||
 	    !(allowed & OFFLOAD_CHECKSUM))
 		return false;

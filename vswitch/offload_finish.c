@@ -285,7 +285,9 @@ add_segment(struct batch *to, const struct segmented *s, const struct offload_wo
 		edit_tcp(g->head + s->h.l4, work->at, is_last);
 	else
 		write_be16(g->head + s->h.l4 + UDP_LEN_AT, g->len - s->h.l4);
-	edit_checksum(g, s, work->accepted & OFFLOAD_CHECKSUM);
+	edit_checksum(g, s,
+		      work->accepted & OFFLOAD_CHECKSUM &&
+			      !(f->offloads & ~work->accepted & OFFLOAD_EXTENSIONS));
 	batch_commit(to);
 }
 
@@ -329,7 +331,7 @@ offload_next(struct offload_work *work, struct batch *to)
 
 		if (!batch_room(to, f->n_pieces + PIECES_MORE))
 			break;
-		if (missing & OFFLOAD_SEGMENTS) {
+		if (missing & (OFFLOAD_SEGMENTS | OFFLOAD_EXTENSIONS)) {
 			if (!add_segments(work, to, f))
 				break;
 		} else if (missing & OFFLOAD_CHECKSUM) {

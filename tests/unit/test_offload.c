@@ -66,7 +66,9 @@ assert_frame_is(const struct frame *f, const struct packet *p)
 static void
 assert_segments(uint32_t accepted)
 {
-	bool is_partial = accepted & OFFLOAD_CHECKSUM;
+	bool has_extensions = from->frames[0].offloads & OFFLOAD_EXTENSIONS;
+	bool is_partial =
+		accepted & OFFLOAD_CHECKSUM && (!has_extensions || accepted & OFFLOAD_EXTENSIONS);
 	struct offload_work work;
 	uint32_t n = 0;
 
@@ -101,9 +103,9 @@ segment(void)
 {
 	assert_segments(0);
 	assert_segments(OFFLOAD_VALID);
-	assert_segments(OFFLOAD_CHECKSUM);
+	assert_segments(OFFLOAD_CHECKSUM | OFFLOAD_EXTENSIONS);
 	/* not of its kind */
-	assert_segments(OFFLOAD_CHECKSUM | OFFLOAD_USO6 | OFFLOAD_ECN);
+	assert_segments(OFFLOAD_CHECKSUM | OFFLOAD_EXTENSIONS | OFFLOAD_USO6 | OFFLOAD_ECN);
 }
 
 static void
@@ -147,11 +149,33 @@ test_tso_headers(void **state)
 		       segment);
 }
 
+/* A receiver that does not look behind extension headers gets nothing left to do. */
+static void
+segment_extensions(void)
+{
+	assert_int_equal(from->frames[0].offloads,
+			 OFFLOAD_CHECKSUM | OFFLOAD_TSO6 | OFFLOAD_EXTENSIONS);
+	assert_segments(OFFLOAD_ALL & ~OFFLOAD_EXTENSIONS);
+	assert_segments(OFFLOAD_CHECKSUM);
+}
+
+static void
+test_extensions(void **state)
+{
+	(void)state;
+	for_all_shapes(&(struct packet_conf){.is_tcp = true,
+					     .is_ipv6 = true,
+					     .n_extensions = 2,
+					     .gso_size = 1400,
+					     .payload_len = 5001},
+		       segment_extensions);
+}
+
 static void
 segment_udp(void)
 {
 	assert_segments(0);
-	assert_segments(OFFLOAD_CHECKSUM | OFFLOAD_TSO);
+	assert_segments(OFFLOAD_CHECKSUM | OFFLOAD_EXTENSIONS | OFFLOAD_TSO);
 }
 
 static void
@@ -364,6 +388,7 @@ test_lies(void **state)
 	conf = (struct packet_conf){.payload_len = 10};
 	ASSERT_LIE(packet.record.csum_start = (uint16_t)(packet.len - 7));
 	ASSERT_LIE(packet.record.csum_start = 13);
+	ASSERT_LIE(packet.record.csum_start = 14; packet.record.csum_offset = 0); /* a tag's VLAN */
 	ASSERT_LIE(packet.record.csum_offset = 65535);
 }
 
@@ -529,6 +554,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_tso, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tso_headers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_extensions, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_uso, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_checksum, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_checksum_zero, set_up, tear_down),
