@@ -47,6 +47,14 @@ check_number(const struct where *w, const char *key, const char *text, uint64_t 
 }
 
 int
+check_flag(const struct where *w, const char *key, const char *text, bool *out, struct error *e)
+{
+	if (!text || value_flag(text, out))
+		return 0;
+	return check_fail(w, key, -1, e, "\"%.40s\" is neither true nor false", text);
+}
+
+int
 check_word(const struct where *w, const char *key, const char *text, const struct check_word *words,
 	   int *out, struct error *e)
 {
@@ -137,6 +145,7 @@ check_defaults(struct conf *conf)
 	conf->memory = (uint64_t)CONF_MEMORY_DEFAULT_M << 20;
 	conf->hugepages = true;
 	conf->log = LOG_LEVEL_INFO;
+	conf->mtu = PORT_MTU_DEFAULT;
 	conf->fdb_max = FDB_MAX_DEFAULT;
 	conf->fdb_ageing_s = FDB_AGEING_DEFAULT_S;
 }
@@ -177,10 +186,7 @@ check_memory(const struct where *w, const struct raw_switch *raw, struct conf *c
 			return check_fail(w, "memory", -1, e, "%.40s is no multiple of 1M",
 					  raw->memory);
 	}
-	if (raw->hugepages && !value_flag(raw->hugepages, &conf->hugepages))
-		return check_fail(w, "hugepages", -1, e, "\"%.40s\" is neither true nor false",
-				  raw->hugepages);
-	return 0;
+	return check_flag(w, "hugepages", raw->hugepages, &conf->hugepages, e);
 }
 
 static int
@@ -197,7 +203,7 @@ check_switch(struct text *text, const yaml_node_t *map, const struct raw_switch 
 						   {"debug", LOG_LEVEL_DEBUG},
 						   {NULL, 0}};
 	const struct where w = {.text = text, .map = map, .subject = "switch"};
-	uint64_t idle_max_us = conf->idle_max_us;
+	uint64_t idle_max_us = conf->idle_max_us, mtu = conf->mtu;
 	int idle = (int)conf->idle, level = (int)conf->log, rc;
 
 	if (raw->name) {
@@ -218,6 +224,8 @@ check_switch(struct text *text, const yaml_node_t *map, const struct raw_switch 
 				  &idle_max_us, e);
 	if (!rc)
 		rc = check_word(&w, "log", raw->log, levels, &level, e);
+	if (!rc)
+		rc = check_number(&w, "mtu", raw->mtu, PORT_MTU_MIN, PORT_MTU_MAX, &mtu, e);
 	if (!rc && raw->control)
 		rc = check_path(&w, "control", raw->control, conf->control, e);
 	if (!rc)
@@ -227,6 +235,7 @@ check_switch(struct text *text, const yaml_node_t *map, const struct raw_switch 
 	conf->idle = (enum conf_idle)idle;
 	conf->log = (enum log_level)level;
 	conf->idle_max_us = (uint32_t)idle_max_us;
+	conf->mtu = (uint16_t)mtu;
 	return rc;
 }
 

@@ -73,12 +73,39 @@ check_port_lcores(const struct where *w, const struct raw_port *raw, const struc
 	return 0;
 }
 
+/* What is not said of segments is as the checksums are, which they need. */
+static int
+check_port_offloads(const struct where *w, const struct raw_offloads *raw, struct port_conf *port,
+		    struct error *e)
+{
+	struct where own = {.text = w->text, .map = text_value(w->text, w->map, "offloads")};
+	bool checksum = true, tso, uso;
+	int rc;
+
+	snprintf(own.subject, sizeof(own.subject), "%.50s: offloads", w->subject);
+	rc = check_flag(&own, "checksum", raw->checksum, &checksum, e);
+	tso = uso = checksum;
+	if (!rc)
+		rc = check_flag(&own, "tso", raw->tso, &tso, e);
+	if (!rc)
+		rc = check_flag(&own, "uso", raw->uso, &uso, e);
+	if (!rc && (tso || uso) && !checksum)
+		rc = check_fail(&own, tso ? "tso" : "uso", -1, e,
+				"needs checksum, which is false: turn that on, or this off");
+	port->offloads = checksum ? OFFLOAD_CHECKSUM | OFFLOAD_VALID : 0;
+	if (tso)
+		port->offloads |= OFFLOAD_TSO;
+	if (uso)
+		port->offloads |= OFFLOAD_USO;
+	return rc;
+}
+
 /* The keys that every kind has. */
 static int
 check_port_common(const struct where *w, const struct raw_port *raw, const struct conf *conf,
 		  struct port_conf *port, struct error *e)
 {
-	uint64_t mtu = PORT_MTU_DEFAULT, queues = 1;
+	uint64_t mtu = conf->mtu, queues = 1;
 	uint64_t max_macs = strcmp(port->type, "vhost-user") == 0 ? CONF_MACS_VHOST_DEFAULT
 								  : PORT_MACS_UNLIMITED;
 	int rc;
@@ -96,6 +123,8 @@ check_port_common(const struct where *w, const struct raw_port *raw, const struc
 	port->queues = (uint16_t)queues;
 	port->max_macs = (uint32_t)max_macs;
 	port->offloads = OFFLOAD_ALL;
+	if (!rc && raw->offloads)
+		rc = check_port_offloads(w, raw->offloads, port, e);
 	return rc;
 }
 

@@ -45,6 +45,10 @@ int check_fail(const struct where *w, const char *key, int entry, struct error *
 int check_number(const struct where *w, const char *key, const char *text, uint64_t min,
 		 uint64_t max, uint64_t *out, struct error *e);
 
+/* true or false. */
+int check_flag(const struct where *w, const char *key, const char *text, bool *out,
+	       struct error *e);
+
 /* words ends with NULL. */
 int check_word(const struct where *w, const char *key, const char *text,
 	       const struct check_word *words, int *out, struct error *e);

@@ -139,6 +139,7 @@ client_print_status(struct json_object *result)
 		 s / 86400, s / 3600 % 24, s / 60 % 60, s % 60);
 	print_line("uptime", text);
 	print_line("workers", get_text(result, "workers"));
+	print_line("mtu", get_text(result, "mtu"));
 	snprintf(text, sizeof(text), "%" PRIu64 ", %" PRIu64 " up", get_number(result, "ports"),
 		 get_number(result, "ports_up"));
 	if (get_number(result, "ports_failed"))
@@ -159,10 +160,11 @@ client_print_status(struct json_object *result)
 void
 client_print_ports(struct json_object *result)
 {
-	static const char *const titles[] = {"NAME",	  "TYPE",	"LINK",	      ">QUEUES",
-					     "WORKERS",	  ">RX-FRAMES", ">TX-FRAMES", ">RX-DROPS",
-					     ">TX-DROPS", "REASON",	NULL};
-	static const char *const first[] = {"name", "type", "link", "queues", NULL};
+	static const char *const titles[] = {"NAME",	   "TYPE",	"LINK",	     ">MTU",
+					     "OFFLOADS",   ">QUEUES",	"WORKERS",   ">RX-FRAMES",
+					     ">TX-FRAMES", ">RX-DROPS", ">TX-DROPS", "REASON",
+					     NULL};
+	static const char *const first[] = {"name", "type", "link", "mtu", NULL};
 	static const char *const last[] = {"rx_frames", "tx_frames", "rx_drops",
 					   "tx_drops",	"reason",    NULL};
 	struct json_object *ports = get(result, "ports");
@@ -173,6 +175,8 @@ client_print_ports(struct json_object *result)
 		struct json_object *port = json_object_array_get_idx(ports, i);
 
 		add_keys(&t, port, first);
+		add_list(&t, get(port, "offloads"));
+		table_add(&t, get_text(port, "queues"));
 		add_list(&t, get(port, "workers"));
 		add_keys(&t, port, last);
 	}

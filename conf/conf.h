@@ -53,6 +53,7 @@ struct conf {
 	uint64_t memory;		 /* bytes */
 	bool hugepages;
 	enum log_level log;
+	uint16_t mtu;	       /* of ports that have none of their own */
 	uint32_t fdb_max;      /* stations */
 	uint32_t fdb_ageing_s; /* 0: never */
 	uint32_t n_ports;

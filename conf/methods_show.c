@@ -13,6 +13,7 @@
 #include "error.h"
 #include "fdb.h"
 #include "mbuf.h"
+#include "offload.h"
 #include "port.h"
 #include "stats.h"
 #include "switch.h"
@@ -92,6 +93,21 @@ control_failed_reason(const struct control *control, const char *name)
 	return "";
 }
 
+/* What the configuration lets the port use, in its words. */
+static struct json_object *
+show_offloads(const struct port_conf *conf)
+{
+	struct json_object *words = json_object_new_array();
+
+	if (conf->offloads & OFFLOAD_CHECKSUM)
+		json_object_array_add(words, json_object_new_string("checksum"));
+	if (conf->offloads & OFFLOAD_TSO)
+		json_object_array_add(words, json_object_new_string("tso"));
+	if (conf->offloads & OFFLOAD_USO)
+		json_object_array_add(words, json_object_new_string("uso"));
+	return words;
+}
+
 /* The object of port.list; port is NULL for one that is configured but not open. */
 static struct json_object *
 show_port_object(const struct control *control, const struct port_conf *conf, struct port *port,
@@ -113,6 +129,7 @@ show_port_object(const struct control *control, const struct port_conf *conf, st
 		show_text(object, "reason", control_failed_reason(control, conf->name));
 	}
 	show_number(object, "mtu", port ? port_mtu(port) : conf->mtu);
+	json_object_object_add(object, "offloads", show_offloads(conf));
 	show_number(object, "queues", conf->queues);
 	json_object_object_add(object, "workers", show_port_workers(control->sw, port));
 	show_number(object, "rx_frames", counts->rx_frames);
@@ -398,6 +415,7 @@ show_status(void *context, struct json_object *params, struct json_object **resu
 		    ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - sw->started_ns) /
 			    1000000000);
 	show_number(*result, "workers", sw->n_workers);
+	show_number(*result, "mtu", control->conf->mtu);
 	show_number(*result, "ports", control->conf->n_ports);
 	show_number(*result, "ports_up", n_up);
 	show_number(*result, "ports_failed", control->failed.n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * print.c: a struct conf as YAML, every key written out, see conf.h.
+ * print.c: a struct conf as YAML, every key written out, but the MTU of a port that has the
+ * switch's; see conf.h.
  *
  * Two ports are the same if they print the same: a field that is missing here is missing in
  * `config show`, and the round trip of test_conf.c fails.
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "offload.h"
 
 /* Values hold no control characters (text.c), so that these two are all there is to escape. */
 static void
@@ -135,18 +138,30 @@ print_port_ethdev(FILE *out, const struct port_conf *port)
 }
 
 static void
-print_port(FILE *out, const struct port_conf *port)
+print_offloads(FILE *out, uint32_t offloads)
+{
+	fprintf(out, "    offloads: {checksum: %s, tso: %s, uso: %s}\n",
+		offloads & OFFLOAD_CHECKSUM ? "true" : "false",
+		offloads & OFFLOAD_TSO ? "true" : "false",
+		offloads & OFFLOAD_USO ? "true" : "false");
+}
+
+/* mtu: the one that is not printed; 0: each is. */
+static void
+print_port(FILE *out, const struct port_conf *port, uint16_t mtu)
 {
 	print_text(out, "  - name", port->name);
 	fprintf(out, "    type: %s\n", port->type);
 	if (port->n_lcores)
 		print_numbers(out, "    lcores", port->lcores, port->n_lcores);
 	fprintf(out, "    queues: %u\n", port->queues);
-	fprintf(out, "    mtu: %u\n", port->mtu);
+	if (port->mtu != mtu)
+		fprintf(out, "    mtu: %u\n", port->mtu);
 	if (port->max_macs == (uint32_t)PORT_MACS_UNLIMITED)
 		fputs("    max_macs: unlimited\n", out);
 	else
 		fprintf(out, "    max_macs: %u\n", port->max_macs);
+	print_offloads(out, port->offloads);
 	if (strcmp(port->type, "vhost-user") == 0)
 		print_port_vhost(out, port);
 	if (strcmp(port->type, "tap") == 0)
@@ -189,6 +204,7 @@ print_switch(FILE *out, const struct conf *conf)
 	fprintf(out, "  memory: %lluM\n", (unsigned long long)(conf->memory >> 20));
 	fprintf(out, "  hugepages: %s\n", conf->hugepages ? "true" : "false");
 	fprintf(out, "  log: %s\n", print_level(conf->log));
+	fprintf(out, "  mtu: %u\n", conf->mtu);
 	fprintf(out, "  fdb: {max: %u, ageing: %u}\n", conf->fdb_max, conf->fdb_ageing_s);
 }
 
@@ -204,7 +220,7 @@ conf_print(const struct conf *conf)
 	print_switch(out, conf);
 	fputs(conf->n_ports ? "ports:\n" : "ports: []\n", out);
 	for (uint32_t i = 0; i < conf->n_ports; i++)
-		print_port(out, &conf->ports[i]);
+		print_port(out, &conf->ports[i], conf->mtu);
 	if (fclose(out)) {
 		free(text);
 		return NULL;
@@ -225,7 +241,7 @@ conf_same_port(const struct port_conf *a, const struct port_conf *b)
 
 		same = out != NULL;
 		if (out) {
-			print_port(out, ports[i]);
+			print_port(out, ports[i], 0);
 			same = fclose(out) == 0;
 		}
 	}

@@ -32,6 +32,14 @@ static const cyaml_schema_field_t schema_fdb[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t schema_offloads[] = {
+	CYAML_FIELD_STRING_PTR("checksum", OPT_PTR, struct raw_offloads, checksum, 0,
+			       CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("tso", OPT_PTR, struct raw_offloads, tso, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("uso", OPT_PTR, struct raw_offloads, uso, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t schema_switch[] = {
 	CYAML_FIELD_STRING_PTR("name", OPT_PTR, struct raw_switch, name, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_SEQUENCE("workers", OPT_PTR, struct raw_switch, workers, &schema_string, 0,
@@ -44,6 +52,7 @@ static const cyaml_schema_field_t schema_switch[] = {
 	CYAML_FIELD_STRING_PTR("hugepages", OPT_PTR, struct raw_switch, hugepages, 0,
 			       CYAML_UNLIMITED),
 	CYAML_FIELD_STRING_PTR("log", OPT_PTR, struct raw_switch, log, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("mtu", OPT_PTR, struct raw_switch, mtu, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_MAPPING_PTR("fdb", OPT_NULL, struct raw_switch, fdb, schema_fdb),
 	CYAML_FIELD_END,
 };
@@ -56,6 +65,7 @@ static const cyaml_schema_field_t schema_port[] = {
 	CYAML_FIELD_STRING_PTR("queues", OPT_PTR, struct raw_port, queues, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_STRING_PTR("mtu", OPT_PTR, struct raw_port, mtu, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_STRING_PTR("max_macs", OPT_PTR, struct raw_port, max_macs, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_MAPPING_PTR("offloads", OPT_PTR, struct raw_port, offloads, schema_offloads),
 	CYAML_FIELD_STRING_PTR("socket", OPT_PTR, struct raw_port, socket, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_STRING_PTR("mode", OPT_PTR, struct raw_port, mode, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_STRING_PTR("datapath", OPT_PTR, struct raw_port, datapath, 0, CYAML_UNLIMITED),

@@ -20,6 +20,12 @@ struct raw_fdb {
 	char *ageing;
 };
 
+struct raw_offloads {
+	char *checksum;
+	char *tso;
+	char *uso;
+};
+
 struct raw_switch {
 	char *name;
 	char **workers;
@@ -30,6 +36,7 @@ struct raw_switch {
 	char *memory;
 	char *hugepages;
 	char *log;
+	char *mtu;
 	struct raw_fdb *fdb;
 };
 
@@ -42,6 +49,7 @@ struct raw_port {
 	char *queues;
 	char *mtu;
 	char *max_macs;
+	struct raw_offloads *offloads;
 	/* vhost-user */
 	char *socket;
 	char *mode;

@@ -95,6 +95,23 @@ WRONG = {
                       r':6: ports: v: mtu: 90000 is not in 68\.\.65535'),
     'mtu no number': (with_vhost('mtu: big'),
                       r':6: ports: v: mtu: "big" is not a number'),
+    'mtu of the switch too large': ('switch:\n  mtu: 65536\n',
+                                    r':2: switch: mtu: 65536 is not in 68\.\.65535'),
+    'mtu of the switch too small': ('switch:\n  mtu: 67\n',
+                                    r':2: switch: mtu: 67 is not in 68\.\.65535'),
+    'mtu of the switch too small for IPv6': (
+        'switch: {mtu: 1000}\nports: [{name: t, type: tap, address: ["fd77::1/64"]}]\n',
+        r':2: port t: mtu: 1000 is too small'),
+    'offloads no mapping': (with_vhost('offloads: false'),
+                            r':6: ports: v: offloads: keys with values are expected'),
+    'unknown offload': (with_vhost('offloads: {lro: true}'),
+                        r':6: ports: v: offloads: lro: .*checksum, tso, uso'),
+    'offload no flag': (with_vhost('offloads: {tso: 1}'),
+                        r':6: ports: v: offloads: tso: "1" is neither true nor false'),
+    'tso without checksum': (with_vhost('offloads: {checksum: false, tso: true}'),
+                             r':6: ports: v: offloads: tso: needs checksum'),
+    'uso without checksum': (with_vhost('offloads: {uso: true, checksum: false}'),
+                             r':6: ports: v: offloads: uso: needs checksum'),
     'queues': (with_vhost('queues: 0'),
                r':6: ports: v: queues: 0 is not in 1\.\.'),
     'interface name of 16 bytes': (with_port('name: t, type: tap, ifname: abcdefghijklmnop'),
@@ -427,12 +444,14 @@ def test_config_show_is_config(tmp_path):
     """What `config show` prints is a configuration that says the same."""
     ports = [GOOD, dict(TAP, mac='52:54:00:77:00:fe', address=['10.77.0.254/24', 'fd77::fe/64']),
              {'name': 'c', 'type': 'vhost-user', 'socket': 'c.sock', 'mode': 'client', 'mtu': 9000,
-              'datapath': 'library', 'queues': 2, 'max_macs': 7, 'permissions': '0600'},
+              'datapath': 'library', 'queues': 2, 'max_macs': 7, 'permissions': '0600',
+              'offloads': {'uso': False}},
              {'name': 'up', 'type': 'vf', 'pf': 'nosuch0', 'vf': 1, 'num_vfs': 4, 'vlan': 0,
               'mac': '52:54:00:77:01:00', 'trust': 'on', 'spoofcheck': 'off', 'vlans': [10, 20],
               'filter': 'mac-list', 'link_state': 'enable', 'min_rate': 0, 'max_rate': 1000}]
-    with Daemon({'ports': ports}) as d:
+    with Daemon({'switch': {'mtu': 1400}, 'ports': ports}) as d:
         text = d.ctl_text('config', 'show')
+        assert re.findall(r'^ *mtu: .*$', text, re.M) == ['  mtu: 1400', '    mtu: 9000']
         file = tmp_path / 'shown.yaml'
         file.write_text(text, encoding='utf-8')
         assert run_vswitchd('--check', '-c', str(file)).returncode == 0
@@ -442,6 +461,7 @@ def test_config_show_is_config(tmp_path):
         assert d.ctl('port', 'list') == before
         assert d.ctl_text('config', 'show') == text
         for word in ('10.77.0.254/24', 'fd77::fe/64', 'client', 'library', '9000', 'nosuch0',
+                     'offloads: {checksum: true, tso: true, uso: false}',
                      'trust: on', 'spoofcheck: off', 'vlans: [10, 20]', 'max_rate: 1000'):
             assert word in text
 
@@ -483,15 +503,57 @@ def test_apply_changes_a_port():
         net.learn()
         counted = net.counts('a')['rx_frames']
         config = json.loads(json.dumps(d.config))
-        config['ports'][2]['mtu'] = 2000
+        config['ports'][2]['max_macs'] = 5
         d.write(config)
         d.signal(signal.SIGHUP)
-        wait_until('new MTU', lambda: d.port('c')['mtu'] == 2000)
+        d.wait_log(r'reload: .* is in force')
+        assert d.log().count('port c: added') == 2
         net.disconnect('c')
         net.connect('c')
         d.wait_link('a', 'b', 'c')
         net.learn()
         assert net.counts('a')['rx_frames'] == counted + 1
+
+
+def lives(net):
+    """What a port has anew when it is made anew: name -> its id, and the connections of a guest."""
+    found = {}
+    for name in net.kinds:
+        shown = net.daemon.port(name)
+        found[name] = (shown['id'], shown['details'].get('connections'))
+    return found
+
+
+def test_reload_switch_mtu():
+    """The MTU of the switch is that of the ports that have none of their own, and changes with
+    them running."""
+    with Net({'a': 'server', 'b': 'server', 't': 'tap'}, switch={'mtu': 1400},
+             conf={'b': {'mtu': 1500}}) as net:
+        d = net.daemon
+        net.learn()
+        before = lives(net)
+        assert d.ctl('status')['mtu'] == 1400
+        assert [d.port(n)['mtu'] for n in 'abt'] == [1400, 1500, 1400]
+        config = json.loads(json.dumps(d.config))
+        config['switch']['mtu'] = 1300
+        d.write(config)
+        d.signal(signal.SIGHUP)
+        d.wait_log(r'port t: mtu is 1300 now')
+        assert d.ctl('status')['mtu'] == 1300
+        assert [d.port(n)['mtu'] for n in 'abt'] == [1300, 1500, 1300]
+        assert lives(net) == before
+        longest = net.frame('b', 'a', size=1314)
+        net['b'].send_many([net.frame('b', 'a', size=1315), longest])
+        assert net['a'].recv(1) == [longest]
+        # one port that can't: none has it
+        config['switch']['mtu'] = 65535
+        d.write(config)
+        d.signal(signal.SIGHUP)
+        d.wait_log(r'nothing was changed: .*port t: mtu: 65535')
+        assert [d.port(n)['mtu'] for n in 'abt'] == [1300, 1500, 1300]
+        assert d.ctl('status')['mtu'] == 1300
+        assert lives(net) == before
+        net.learn()
 
 
 def test_reload():

@@ -76,8 +76,8 @@ def test_methods(daemon):
     version = daemon.ctl('version')
     assert version['version'] == status['version']
     port = daemon.ctl('port', 'list')['ports'][0]
-    for key in ('name', 'type', 'id', 'link', 'reason', 'mtu', 'queues', 'workers', 'rx_frames',
-                'rx_bytes', 'tx_frames', 'tx_bytes', 'rx_drops', 'tx_drops'):
+    for key in ('name', 'type', 'id', 'link', 'reason', 'mtu', 'offloads', 'queues', 'workers',
+                'rx_frames', 'rx_bytes', 'tx_frames', 'tx_bytes', 'rx_drops', 'tx_drops'):
         assert key in port, key
     assert (port['name'], port['type'], port['link']) == ('vm1', 'vhost-user', 'down')
     assert port['reason']
@@ -126,10 +126,13 @@ def test_tables_for_people(daemon):
 ])
 def test_refused(daemon, words, pattern):
     """What can't be done is refused with one sentence, and nothing has changed."""
+    before = daemon.ctl_text('config', 'show')
     said = daemon.ctl_fail(*words)
     assert re.search(pattern, said), said
     assert len(said.splitlines()) == 1
     assert [p['name'] for p in daemon.ctl('port', 'list')['ports']] == ['vm1']
+    assert os.path.exists(daemon.path('vm1.sock'))
+    assert daemon.ctl_text('config', 'show') == before
     assert not os.path.exists('/tmp/vst-x.sock')
 
 

@@ -10,12 +10,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "conf_text.h"
+#include "offload.h"
 
 static const char full[] =
 	"switch:\n"
@@ -27,18 +29,20 @@ static const char full[] =
 	"  memory: 1G\n"
 	"  hugepages: false\n"
 	"  log: debug\n"
+	"  mtu: 1400\n"
 	"  fdb: {max: 1024, ageing: 20}\n"
 	"ports:\n"
 	"  - {name: vm1, type: vhost-user, socket: \"/tmp/a \\\"b\\\\.sock\", mode: client, "
 	"queues: 4,\n"
 	"     lcores: [3, 1], mtu: 9000, datapath: library, owner: root, group: kvm,\n"
-	"     permissions: \"0600\", max_macs: 7}\n"
+	"     permissions: \"0600\", max_macs: 7, offloads: {tso: false}}\n"
 	"  - {name: vm2, type: vhost-user, socket: /tmp/\xc3\xa4.sock}\n"
 	"  - {name: inband, type: tap, ifname: vs-inband, mac: \"52:54:00:77:00:FE\",\n"
 	"     address: [10.77.0.254/24, \"fd77::fe/64\"], queues: 2, max_macs: 9}\n"
 	"  - {name: tap2, type: tap}\n"
 	"  - {name: up0, type: vf, pf: eth2, vf: 2, num_vfs: 4, mac: \"52:54:00:77:01:00\",\n"
-	"     vlan: 100, trust: on, spoofcheck: off, link_state: enable, min_rate: 10,\n"
+	"     offloads: {checksum: off}, vlan: 100, trust: on, spoofcheck: off, link_state: "
+	"enable, min_rate: 10,\n"
 	"     max_rate: 4294967295, filter: mac-list, vlans: [10, 4094], queues: 2}\n"
 	"  - {name: up1, type: vf, pci: 01:1F.7}\n"
 	"  - {name: up2, type: ethdev, devargs: \"net_af_packet0,iface=veth0\",\n"
@@ -62,6 +66,7 @@ test_defaults(void **state)
 		assert_int_equal(conf->memory, 256 << 20);
 		assert_true(conf->hugepages);
 		assert_int_equal(conf->log, LOG_LEVEL_INFO);
+		assert_int_equal(conf->mtu, 1500);
 		assert_int_equal(conf->fdb_max, 65536);
 		assert_int_equal(conf->fdb_ageing_s, 300);
 		assert_int_equal(conf->n_ports, 0);
@@ -85,6 +90,7 @@ test_full_uplinks(void **state)
 	assert_true(p[0].vf.wish.has_mac);
 	assert_memory_equal(&p[0].vf.wish.mac, mac, 6);
 	assert_false(p[0].tap.has_mac);
+	assert_int_equal(p[0].offloads, 0);
 	assert_int_equal(p[0].vf.wish.vlan, 100);
 	assert_int_equal(p[0].vf.wish.trust, PORT_WISH_ON);
 	assert_int_equal(p[0].vf.wish.spoofcheck, PORT_WISH_OFF);
@@ -137,6 +143,7 @@ test_full(void **state)
 	assert_int_equal(conf->memory, 1 << 30);
 	assert_false(conf->hugepages);
 	assert_int_equal(conf->log, LOG_LEVEL_DEBUG);
+	assert_int_equal(conf->mtu, 1400);
 	assert_int_equal(conf->fdb_max, 1024);
 	assert_int_equal(conf->fdb_ageing_s, 20);
 	assert_int_equal(conf->n_ports, 7);
@@ -150,15 +157,17 @@ test_full(void **state)
 	assert_int_equal(p[0].vhost.permissions, 0600);
 	assert_int_equal(p[0].queues, 4);
 	assert_int_equal(p[0].mtu, 9000);
+	assert_int_equal(p[0].offloads, OFFLOAD_ALL & ~OFFLOAD_TSO);
 	assert_int_equal(p[0].max_macs, 7);
 	assert_int_equal(p[0].n_lcores, 2);
 	assert_int_equal(p[0].lcores[0], 3);
-	assert_int_equal(conf->lines[0], 12);
+	assert_int_equal(conf->lines[0], 13);
 
 	assert_false(p[1].vhost.is_client);
 	assert_false(p[1].vhost.is_library);
 	assert_int_equal(p[1].vhost.permissions, 0660);
-	assert_int_equal(p[1].mtu, 1500);
+	assert_int_equal(p[1].mtu, 1400);
+	assert_int_equal(p[1].offloads, OFFLOAD_ALL);
 	assert_int_equal(p[1].queues, 1);
 	assert_int_equal(p[1].max_macs, 4096);
 	assert_int_equal(p[1].n_lcores, 0);
@@ -224,6 +233,10 @@ test_round_trip(void **state)
 					    "{}",
 					    "switch: {idle: poll, log: err}",
 					    "switch: {idle: auto, log: warn, memory: 65M}",
+					    "switch: {mtu: 65535}\nports:\n"
+					    "- {name: a, type: tap, mtu: 1500}\n"
+					    "- {name: b, type: tap, mtu: 65535}\n"
+					    "- {name: c, type: tap, offloads: {uso: no}}\n",
 					    VF_OF_ZEROES,
 					    VF_OF_OTHER_WORDS};
 
@@ -261,6 +274,9 @@ test_same_port(void **state)
 		{0, offsetof(struct port_conf, n_lcores), 3},
 		{0, offsetof(struct port_conf, lcores[1]), 1},
 		{0, offsetof(struct port_conf, max_macs), 1},
+		{0, offsetof(struct port_conf, offloads), OFFLOAD_CHECKSUM},
+		{0, offsetof(struct port_conf, offloads), OFFLOAD_TSO},
+		{0, offsetof(struct port_conf, offloads), OFFLOAD_USO},
 		{0, offsetof(struct port_conf, vhost.socket[1]), 1},
 		{0, offsetof(struct port_conf, vhost.is_client), 1},
 		{0, offsetof(struct port_conf, vhost.is_library), 1},
@@ -340,7 +356,7 @@ test_add_and_del(void **state)
 	assert_int_equal(less->n_ports, 7);
 	assert_null(conf_find_port(less, "vm1"));
 	assert_string_equal(less->ports[0].name, "vm2");
-	assert_int_equal(less->lines[0], 15);
+	assert_int_equal(less->lines[0], 16);
 	conf_free(less);
 	assert_int_equal(conf_del_port(base, "vm3", &less, &e), -ENOENT);
 	assert_string_equal(e.text, "port vm3: there is no such port");
@@ -355,13 +371,44 @@ test_add_and_del(void **state)
 	add_refused(
 		base, "{name: x, foo: 1}",
 		"foo: there is no such key; there are name, type, lcores, queues, mtu, max_macs, "
-		"socket, mode, datapath, owner, group, permissions, ifname, mac, address, filter, "
+		"offloads, socket, mode, datapath, owner, group, permissions, ifname, mac, "
+		"address, filter, "
 		"vlans, pf, vf, num_vfs, pci, vlan, trust, spoofcheck, link_state, min_rate, "
 		"max_rate, devargs");
 	add_refused(base, "{name: vm3, type: tap, lcores: [2]}",
 		    "port vm3: lcores: CPU 2 is not in switch: workers");
 	conf_free(more);
 	conf_free(base);
+}
+
+/* The offloads of keys, which are those of a mapping. */
+static uint32_t
+offloads_of(const char *keys)
+{
+	struct conf *conf;
+	uint32_t offloads;
+	char text[128];
+
+	snprintf(text, sizeof(text), "ports: [{name: a, type: tap, offloads: {%s}}]", keys);
+	conf = load(text);
+	offloads = conf->ports[0].offloads;
+	conf_free(conf);
+	return offloads;
+}
+
+static void
+test_offloads(void **state)
+{
+	const uint32_t sums = OFFLOAD_CHECKSUM | OFFLOAD_VALID;
+
+	(void)state;
+	assert_int_equal(offloads_of(""), OFFLOAD_ALL);
+	assert_int_equal(offloads_of("checksum: true, tso: yes, uso: on"), OFFLOAD_ALL);
+	assert_int_equal(offloads_of("tso: false"), sums | OFFLOAD_USO);
+	assert_int_equal(offloads_of("uso: false"), sums | OFFLOAD_TSO);
+	assert_int_equal(offloads_of("tso: false, uso: false"), sums);
+	assert_int_equal(offloads_of("checksum: false"), 0);
+	assert_int_equal(offloads_of("checksum: false, tso: false, uso: false"), 0);
 }
 
 static void
@@ -403,10 +450,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),     cmocka_unit_test(test_full),
-		cmocka_unit_test(test_full_uplinks), cmocka_unit_test(test_zeroes),
-		cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_same_port),
-		cmocka_unit_test(test_add_and_del),  cmocka_unit_test(test_switch_of_machine),
+		cmocka_unit_test(test_defaults),	  cmocka_unit_test(test_full),
+		cmocka_unit_test(test_full_uplinks),	  cmocka_unit_test(test_zeroes),
+		cmocka_unit_test(test_round_trip),	  cmocka_unit_test(test_same_port),
+		cmocka_unit_test(test_add_and_del),	  cmocka_unit_test(test_offloads),
+		cmocka_unit_test(test_switch_of_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,7 @@ test_structure(void **state)
 		 "t.yaml:1: aliases (*name) are not allowed; write the value itself"},
 		{"switch: {<<: {name: a}}\n",
 		 "t.yaml:1: switch: <<: there is no such key; there are name, workers, idle, "
-		 "idle_max_us, control, memory, hugepages, log, fdb"},
+		 "idle_max_us, control, memory, hugepages, log, mtu, fdb"},
 		{"switch: {name: \"a\\0b\"}\n", "t.yaml:1: a value contains a control character or "
 						"line break, which no value may"},
 		{"switch: {name: \"a\\Lb\"}\n", "t.yaml:1: a value contains a control character or "
@@ -127,6 +127,9 @@ test_switch_keys(void **state)
 		 "t.yaml:1: switch: hugepages: \"flase\" is neither true nor false"},
 		{"switch: {log: all}",
 		 "t.yaml:1: switch: log: \"all\" is none of: err, warn, info, debug"},
+		{"switch: {mtu: 67}", "t.yaml:1: switch: mtu: 67 is not in 68..65535"},
+		{"switch: {mtu: 65536}", "t.yaml:1: switch: mtu: 65536 is not in 68..65535"},
+		{"switch: {mtu: jumbo}", "t.yaml:1: switch: mtu: \"jumbo\" is not a number"},
 		{"switch: {fdb: {max: 63}}",
 		 "t.yaml:1: switch: fdb: max: 63 is not in 64..4194304"},
 		{"switch: {fdb: {max: 4194305}}",
