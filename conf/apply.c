@@ -12,11 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "offload.h"
 #include "switch.h"
 
 enum step_kind {
 	STEP_DEL,
-	STEP_MTU,
+	STEP_CHANGE, /* what can change while the port runs */
 	STEP_ADD,
 	STEP_TRY, /* as STEP_ADD, but the others go on if it fails */
 };
@@ -67,15 +68,18 @@ apply_add_step(struct plan *plan, enum step_kind kind, const struct port_conf *f
 	plan->steps[plan->n++] = (struct step){.kind = kind, .from = from, .to = to};
 }
 
-/* Is the MTU all that differs, and can the kind of port change it while it runs? */
+/* Can the kind of port change all that differs while the port runs? */
 static bool
-apply_is_mtu_only(const struct plan *plan, const struct port_conf *from, const struct port_conf *to)
+apply_can_change(const struct plan *plan, const struct port_conf *from, const struct port_conf *to)
 {
 	const struct port *port = switch_port_find(plan->sw, from->name);
 	struct port_conf same = *to;
 
-	same.mtu = from->mtu;
-	return port && port->ops->set_mtu && conf_same_port(from, &same);
+	if (port && port->ops->set_mtu)
+		same.mtu = from->mtu;
+	if (port && port->ops->set_offloads)
+		same.offloads = from->offloads;
+	return conf_same_port(from, &same);
 }
 
 /* Those that go come first: what they hold may be what those that come need. */
@@ -95,7 +99,7 @@ apply_plan(struct plan *plan, const struct conf_failed *was_failed, struct error
 
 		if (apply_failed_has(was_failed, from->name))
 			continue;
-		if (!to || (!conf_same_port(from, to) && !apply_is_mtu_only(plan, from, to)))
+		if (!to || !apply_can_change(plan, from, to))
 			apply_add_step(plan, STEP_DEL, from, NULL);
 	}
 	for (uint32_t i = 0; i < next->n_ports; i++) {
@@ -107,10 +111,10 @@ apply_plan(struct plan *plan, const struct conf_failed *was_failed, struct error
 		else if (from && apply_failed_has(was_failed, from->name))
 			apply_add_step(plan, conf_same_port(from, to) ? STEP_TRY : STEP_ADD, NULL,
 				       to);
-		else if (!from || (!conf_same_port(from, to) && !apply_is_mtu_only(plan, from, to)))
+		else if (!from || !apply_can_change(plan, from, to))
 			apply_add_step(plan, STEP_ADD, NULL, to);
 		else if (!conf_same_port(from, to))
-			apply_add_step(plan, STEP_MTU, from, to);
+			apply_add_step(plan, STEP_CHANGE, from, to);
 	}
 	return 0;
 }
@@ -164,20 +168,43 @@ apply_check(struct plan *plan, struct error *e)
 }
 
 static int
-apply_mtu(struct plan *plan, const struct port_conf *to, struct error *e)
+apply_mtu(struct port *port, const struct port_conf *to, struct error *e)
 {
-	struct port *port = switch_port_find(plan->sw, to->name);
-	int rc;
+	int rc = port->ops->set_mtu(port, to->mtu, e);
 
-	if (!port)
-		return error_set(e, -ENOENT, "port %s: there is no such port", to->name);
-	rc = port->ops->set_mtu(port, to->mtu, e);
 	if (rc)
 		return rc;
 	/* workers read it: a frame is judged by the one or the other */
 	atomic_store_explicit(&port->mtu, to->mtu, memory_order_relaxed);
 	log_info("port %s: mtu is %u now", to->name, to->mtu);
 	return 0;
+}
+
+static void
+apply_offloads(struct port *port, const struct port_conf *to)
+{
+	char text[OFFLOAD_TEXT_MAX];
+
+	port->ops->set_offloads(port, to->offloads);
+	offload_text(to->offloads, text);
+	log_info("port %s: offloads are %s now", to->name, text);
+}
+
+/* All that differs, or nothing: what may be refused comes first. */
+static int
+apply_change(struct plan *plan, const struct port_conf *from, const struct port_conf *to,
+	     struct error *e)
+{
+	struct port *port = switch_port_find(plan->sw, to->name);
+	int rc = 0;
+
+	if (!port)
+		return error_set(e, -ENOENT, "port %s: there is no such port", to->name);
+	if (from->mtu != to->mtu)
+		rc = apply_mtu(port, to, e);
+	if (!rc && from->offloads != to->offloads)
+		apply_offloads(port, to);
+	return rc;
 }
 
 static int
@@ -188,8 +215,8 @@ apply_step(struct plan *plan, const struct step *step, struct error *e)
 	switch (step->kind) {
 	case STEP_DEL:
 		return switch_port_del(plan->sw, step->from->name, e);
-	case STEP_MTU:
-		return apply_mtu(plan, step->to, e);
+	case STEP_CHANGE:
+		return apply_change(plan, step->from, step->to, e);
 	case STEP_ADD:
 		return switch_port_add(plan->sw, step->to, e);
 	case STEP_TRY:
@@ -234,8 +261,8 @@ apply_undo(struct plan *plan, uint32_t n, struct conf_failed *was_failed)
 			if (rc && apply_failed_add(was_failed, step->from->name, e.text))
 				log_err("switch: out of memory");
 			break;
-		case STEP_MTU:
-			rc = apply_mtu(plan, step->from, &e);
+		case STEP_CHANGE:
+			rc = apply_change(plan, step->to, step->from, &e);
 			break;
 		case STEP_ADD:
 			rc = switch_port_del(plan->sw, step->to->name, &e);

@@ -144,6 +144,7 @@ int conf_switch(const struct conf *conf, const struct conf_cpus *cpus, struct sw
 
 /*
  * Makes the switch what next asks for, where old (NULL: nothing yet) is what it was asked before.
+ * A port whose kind can change all that differs while it runs, is changed; others are made anew.
  * Checks all, then changes all; what can't be changed while running or fails in the middle is
  * refused with the sentence in e, and the switch is again as it was. -errno then.
  *

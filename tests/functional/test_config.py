@@ -524,6 +524,43 @@ def lives(net):
     return found
 
 
+def test_reload_offloads():
+    """Offloads change without a new port: the guest stays, and what is refused changes nothing."""
+    with Net({'a': 'server', 'b': 'client', 'c': 'library'},
+             conf={'b': {'offloads': {'tso': False, 'uso': False}}}) as net:
+        d = net.daemon
+        net.learn()
+        before = lives(net)
+        assert d.port('a')['offloads'] == ['checksum', 'tso', 'uso']
+        assert d.port('b')['offloads'] == ['checksum']
+        assert d.port('b')['details']['offloads_allowed'] == 'checksum'
+        config = json.loads(json.dumps(d.config))
+        config['ports'][0]['offloads'] = {'checksum': False}
+        config['ports'][1]['offloads'] = {'uso': False}
+        config['ports'][2]['offloads'] = {'tso': False}
+        d.write(config)
+        d.signal(signal.SIGHUP)
+        d.wait_log(r'port c: offloads are checksum uso4 uso6 now')
+        assert 'port a: offloads are none now' in d.log()
+        assert 'port b: offloads are checksum tso4 tso6 ecn now' in d.log()
+        shown = {n: d.port(n) for n in 'abc'}
+        assert [shown[n]['offloads'] for n in 'abc'] == [[], ['checksum', 'tso'],
+                                                         ['checksum', 'uso']]
+        assert shown['a']['details']['offloads_allowed'] == 'none'
+        assert lives(net) == before
+        net.learn()
+        # another port can't be had: all is as it was
+        config['ports'][0]['offloads'] = {}
+        config['ports'].append(dict(GOOD, socket=d.path('nowhere/x.sock')))
+        d.write(config)
+        d.signal(signal.SIGHUP)
+        d.wait_log(r'nowhere.*\n(.*\n)*.*nothing was changed|nothing was changed.*nowhere')
+        assert d.port('a')['offloads'] == []
+        assert d.port('a')['details']['offloads_allowed'] == 'none'
+        assert lives(net) == before
+        net.learn()
+
+
 def test_reload_switch_mtu():
     """The MTU of the switch is that of the ports that have none of their own, and changes with
     them running."""

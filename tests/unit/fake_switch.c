@@ -35,6 +35,15 @@ fake_set_mtu(struct port *port, uint16_t mtu, struct error *e)
 }
 
 static void
+fake_set_offloads(struct port *port, uint32_t offloads)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s %#x", port->conf.name, offloads);
+	journal("offloads", text);
+}
+
+static void
 fake_show(struct port *port, struct report *report)
 {
 	report->text(report, "interface", port->conf.tap.ifname);
@@ -52,8 +61,11 @@ fake_restart(struct port *port, struct error *e)
 }
 
 const struct port_ops fake_vhost = {.type = "vhost-user", .peer = "guest"};
-const struct port_ops fake_tap = {
-	.type = "tap", .peer = "host", .set_mtu = fake_set_mtu, .show = fake_show};
+const struct port_ops fake_tap = {.type = "tap",
+				  .peer = "host",
+				  .set_mtu = fake_set_mtu,
+				  .set_offloads = fake_set_offloads,
+				  .show = fake_show};
 const struct port_ops fake_vf = {
 	.type = "vf", .peer = "wire", .is_uplink = true, .restart = fake_restart};
 const struct port_ops fake_ethdev = {

@@ -25,7 +25,7 @@ struct fake {
 };
 
 extern struct fake fake;
-extern const struct port_ops fake_vhost, fake_tap; /* only the latter has set_mtu */
+extern const struct port_ops fake_vhost, fake_tap; /* only the latter can change */
 extern const struct port_ops fake_vf, fake_ethdev; /* these have restart */
 extern const struct port_ops *const fake_kinds[];
 

@@ -113,6 +113,55 @@ test_mtu(void **state)
 		"del vm1; add vm1; ");
 }
 
+#define TAP_WITH(keys) "ports:\n- {name: tap1, type: tap, " keys "}\n" VM("1")
+
+static void
+test_offloads(void **state)
+{
+	(void)state;
+	applied("ports:\n" TAP("1") VM("1"), "add tap1; add vm1; ");
+	applied(TAP_WITH("offloads: {checksum: true}"), "");
+	applied(TAP_WITH("offloads: {tso: false}"), "offloads tap1 0x63; ");
+	applied(TAP_WITH("offloads: {checksum: false}"), "offloads tap1 0; ");
+	/* both at once; what may be refused comes first */
+	applied(TAP_WITH("mtu: 9000"), "mtu tap1 9000; offloads tap1 0x7f; ");
+	/* not all that differs */
+	applied(TAP_WITH("mtu: 9000, offloads: {uso: false}, queues: 2"), "del tap1; add tap1; ");
+	/* a kind that can't */
+	applied("ports:\n- {name: vm1, type: vhost-user, socket: /vm1, offloads: {tso: false}}\n",
+		"del tap1; del vm1; add vm1; ");
+}
+
+static void
+test_offloads_undone(void **state)
+{
+	(void)state;
+	applied("ports:\n" TAP("1") VM("1"), "add tap1; add vm1; ");
+	fake.fail_open = "vm2";
+	refused(TAP_WITH("mtu: 9000, offloads: {tso: false}") VM("2"), -EBUSY,
+		"t.yaml:4: port vm2: open: refused",
+		"mtu tap1 9000; offloads tap1 0x63; add vm2; mtu tap1 1500; offloads tap1 0x7f; ");
+	assert_int_equal(port_mtu(switch_port_find(&fake.sw, "tap1")), 1500);
+	fake.fail_mtu = true;
+	refused(TAP_WITH("mtu: 9000, offloads: {tso: false}"), -EINVAL,
+		"t.yaml:2: port tap1: mtu: refused", "mtu tap1 9000; ");
+	assert_int_equal(port_mtu(switch_port_find(&fake.sw, "tap1")), 1500);
+}
+
+/* Ports that have none of their own follow it. */
+static void
+test_switch_mtu(void **state)
+{
+	(void)state;
+	applied("ports:\n" TAP("1") TAP("2"), "add tap1; add tap2; ");
+	applied("switch: {mtu: 9000}\nports:\n" TAP("1") TAP("2"),
+		"mtu tap1 9000; mtu tap2 9000; ");
+	applied("switch: {mtu: 9000}\nports:\n" TAP("1") "- {name: tap2, type: tap, mtu: 1400}\n",
+		"mtu tap2 1400; ");
+	applied("switch: {mtu: 1500}\nports:\n" TAP("1") "- {name: tap2, type: tap, mtu: 1400}\n",
+		"mtu tap1 1500; ");
+}
+
 #define VF(name, keys)	   "- {name: " name ", type: vf, " keys "}\n"
 #define ETHDEV(name, args) "- {name: " name ", type: ethdev, devargs: \"" args "\"}\n"
 
@@ -323,6 +372,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_difference, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mtu, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_offloads, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_offloads_undone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_switch_mtu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_devices, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_uplink_keys, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_switch_keys, setup, teardown),
