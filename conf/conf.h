@@ -106,6 +106,14 @@ int conf_add_port(const struct conf *base, const char *text, size_t len,
 int conf_del_port(const struct conf *base, const char *name, struct conf **conf, struct error *e);
 
 /*
+ * A copy of base in which a port has other values for some keys: text (len bytes of YAML or JSON)
+ * is one mapping with the port's name and these keys. Of a mapping, as offloads, only the keys that
+ * it names change. -ENOENT if base has no such port; else errors are those of conf_add_port().
+ */
+int conf_set_port(const struct conf *base, const char *text, size_t len,
+		  const struct port_ops *const *kinds, struct conf **conf, struct error *e);
+
+/*
  * What the kinds of port find wrong with it on any machine: -EINVAL with the sentence in e. What
  * only this machine lacks now (a directory, a right) is no fault of the configuration.
  */
@@ -131,6 +139,12 @@ void conf_where(const struct conf *conf, const struct port_conf *port, char *whe
 
 /* YAML that loads back to the same struct conf; the caller frees it. NULL: out of memory. */
 char *conf_print(const struct conf *conf);
+
+/*
+ * The same with nothing but one port of conf, without the keys whose defaults depend on others: so
+ * that they follow when those change.
+ */
+char *conf_print_port(const struct conf *conf, const struct port_conf *port);
 
 /* Reads what conf_switch() needs; before EAL narrows the affinity. 0 or -errno. */
 int conf_cpus_read(struct conf_cpus *cpus, struct error *e);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "merge.h"
 #include "schema.h"
 #include "text.h"
 
@@ -172,6 +173,84 @@ conf_add_port(const struct conf *base, const char *text, size_t len,
 	}
 	*conf = copy;
 	return 0;
+}
+
+/* Puts the last port into the place i that it had before. */
+static void
+load_move_last(struct conf *conf, size_t i)
+{
+	size_t last = conf->n_ports - 1;
+	struct port_conf port = conf->ports[last];
+
+	memmove(&conf->ports[i + 1], &conf->ports[i], (last - i) * sizeof(port));
+	memmove(&conf->lines[i + 1], &conf->lines[i], (last - i) * sizeof(*conf->lines));
+	conf->ports[i] = port;
+	conf->lines[i] = 0; /* it is not the file's any more */
+}
+
+/* The port of base whose name the changes have, with the changes: a text with one port. */
+static int
+load_merge(const struct conf *base, struct text *changes, const struct port_conf **port,
+	   char **merged, struct error *e)
+{
+	struct raw_port *raw = NULL;
+	struct text t = {0};
+	char *printed = NULL;
+	int rc;
+
+	/* for what is wrong with them alone */
+	rc = schema_load_port(changes, &raw, e);
+	if (!rc && !raw->name)
+		rc = error_set(e, -EINVAL, "port: name is missing");
+	if (!rc) {
+		*port = conf_find_port(base, raw->name);
+		if (!*port)
+			rc = error_set(e, -ENOENT, "port %.40s: there is no such port", raw->name);
+	}
+	schema_free_port(raw);
+	if (rc)
+		return rc;
+	printed = conf_print_port(base, *port);
+	rc = printed ? text_init(&t, NULL, printed, strlen(printed), e) : -ENOMEM;
+	if (!rc) {
+		yaml_node_t *ports = text_value(&t, text_root(&t), "ports");
+
+		*merged = merge_maps(&t, text_entry(&t, ports, 0), changes, text_root(changes));
+		if (!*merged)
+			rc = -ENOMEM;
+	}
+	text_fini(&t);
+	free(printed);
+	return rc == -ENOMEM ? error_set(e, rc, "port: out of memory") : rc;
+}
+
+int
+conf_set_port(const struct conf *base, const char *text, size_t len,
+	      const struct port_ops *const *kinds, struct conf **conf, struct error *e)
+{
+	const struct port_conf *port = NULL;
+	struct conf *less = NULL;
+	char *merged = NULL;
+	struct text t;
+	int rc;
+
+	*conf = NULL;
+	if (len > CONF_TEXT_MAX)
+		return error_set(e, -EFBIG, "port: the text has %zu bytes, at most %d can be", len,
+				 CONF_TEXT_MAX);
+	rc = text_init(&t, NULL, text, len, e);
+	if (!rc)
+		rc = load_merge(base, &t, &port, &merged, e);
+	text_fini(&t);
+	if (!rc)
+		rc = conf_del_port(base, port->name, &less, e);
+	if (!rc)
+		rc = conf_add_port(less, merged, strlen(merged), kinds, conf, e);
+	if (!rc)
+		load_move_last(*conf, (size_t)(port - base->ports));
+	conf_free(less);
+	free(merged);
+	return rc;
 }
 
 int

@@ -38,33 +38,65 @@ methods_apply(struct control *control, struct conf *next, struct error *e)
 	return control_apply(control, next, e) ? RPC_REFUSED : 0;
 }
 
+/* The keys of a port that came along, as YAML. */
+static int
+methods_keys(struct json_object *params, const char **text, struct error *e)
+{
+	if (!params)
+		return error_set(e, RPC_INVALID_PARAMS, "the keys of a port are missing");
+	/* JSON is YAML; with spaces it is so for every parser */
+	*text = json_object_to_json_string_ext(params, JSON_C_TO_STRING_SPACED |
+							       JSON_C_TO_STRING_NOSLASHESCAPE);
+	return *text ? 0 : error_set(e, RPC_REFUSED, "port: out of memory");
+}
+
+/* Applies next (taken over), in which the port that params name is another one. */
+static int
+methods_apply_keys(struct control *control, struct conf *next, const char *what,
+		   struct json_object *params, struct json_object **result, struct error *e)
+{
+	struct json_object *name;
+	int rc = methods_apply(control, next, e);
+
+	if (rc)
+		return rc;
+	json_object_object_get_ex(params, "name", &name);
+	methods_log(control, what, json_object_get_string(name));
+	*result = json_object_new_object();
+	json_object_object_add(*result, "name", json_object_get(name));
+	return 0;
+}
+
 static int
 methods_port_add(void *context, struct json_object *params, struct json_object **result,
 		 struct error *e)
 {
 	struct control *control = context;
-	struct json_object *name;
 	struct conf *next;
 	const char *text;
-	int rc;
+	int rc = methods_keys(params, &text, e);
 
-	if (!params)
-		return error_set(e, RPC_INVALID_PARAMS, "the keys of a port are missing");
-	/* JSON is YAML; with spaces it is so for every parser */
-	text = json_object_to_json_string_ext(params, JSON_C_TO_STRING_SPACED |
-							      JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (!text)
-		return error_set(e, RPC_REFUSED, "port: out of memory");
-	if (conf_add_port(control->conf, text, strlen(text), control->sw->kinds, &next, e))
-		return RPC_REFUSED;
-	rc = methods_apply(control, next, e);
 	if (rc)
 		return rc;
-	json_object_object_get_ex(params, "name", &name);
-	methods_log(control, "port.add", json_object_get_string(name));
-	*result = json_object_new_object();
-	json_object_object_add(*result, "name", json_object_get(name));
-	return 0;
+	if (conf_add_port(control->conf, text, strlen(text), control->sw->kinds, &next, e))
+		return RPC_REFUSED;
+	return methods_apply_keys(control, next, "port.add", params, result, e);
+}
+
+static int
+methods_port_set(void *context, struct json_object *params, struct json_object **result,
+		 struct error *e)
+{
+	struct control *control = context;
+	struct conf *next;
+	const char *text;
+	int rc = methods_keys(params, &text, e);
+
+	if (rc)
+		return rc;
+	if (conf_set_port(control->conf, text, strlen(text), control->sw->kinds, &next, e))
+		return RPC_REFUSED;
+	return methods_apply_keys(control, next, "port.set", params, result, e);
 }
 
 static int
@@ -223,6 +255,7 @@ const struct rpc_method control_methods[] = {
 	{.name = "port.list", .call = show_ports},
 	{.name = "port.show", .params = {"name"}, .call = show_port},
 	{.name = "port.add", .takes_any = true, .call = methods_port_add},
+	{.name = "port.set", .takes_any = true, .call = methods_port_set},
 	{.name = "port.del", .params = {"name"}, .call = methods_port_del},
 	{.name = "port.restart", .params = {"name"}, .call = methods_port_restart},
 	{.name = "fdb.list", .call = show_fdb},

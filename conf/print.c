@@ -15,6 +15,11 @@
 
 #include "offload.h"
 
+enum print_keys {
+	PRINT_ALL,
+	PRINT_OWN, /* not those whose default depends on another key that is printed */
+};
+
 /* Values hold no control characters (text.c), so that these two are all there is to escape. */
 static void
 print_text(FILE *out, const char *key, const char *value)
@@ -137,18 +142,24 @@ print_port_ethdev(FILE *out, const struct port_conf *port)
 	print_uplink(out, port);
 }
 
+/* Segments are as the checksums are where nothing is said of them. */
 static void
-print_offloads(FILE *out, uint32_t offloads)
+print_offloads(FILE *out, uint32_t offloads, enum print_keys keys)
 {
-	fprintf(out, "    offloads: {checksum: %s, tso: %s, uso: %s}\n",
-		offloads & OFFLOAD_CHECKSUM ? "true" : "false",
-		offloads & OFFLOAD_TSO ? "true" : "false",
-		offloads & OFFLOAD_USO ? "true" : "false");
+	bool checksum = offloads & OFFLOAD_CHECKSUM;
+	bool tso = offloads & OFFLOAD_TSO, uso = offloads & OFFLOAD_USO;
+
+	fprintf(out, "    offloads: {checksum: %s", checksum ? "true" : "false");
+	if (keys == PRINT_ALL || tso != checksum)
+		fprintf(out, ", tso: %s", tso ? "true" : "false");
+	if (keys == PRINT_ALL || uso != checksum)
+		fprintf(out, ", uso: %s", uso ? "true" : "false");
+	fputs("}\n", out);
 }
 
 /* mtu: the one that is not printed; 0: each is. */
 static void
-print_port(FILE *out, const struct port_conf *port, uint16_t mtu)
+print_port(FILE *out, const struct port_conf *port, uint16_t mtu, enum print_keys keys)
 {
 	print_text(out, "  - name", port->name);
 	fprintf(out, "    type: %s\n", port->type);
@@ -161,7 +172,7 @@ print_port(FILE *out, const struct port_conf *port, uint16_t mtu)
 		fputs("    max_macs: unlimited\n", out);
 	else
 		fprintf(out, "    max_macs: %u\n", port->max_macs);
-	print_offloads(out, port->offloads);
+	print_offloads(out, port->offloads, keys);
 	if (strcmp(port->type, "vhost-user") == 0)
 		print_port_vhost(out, port);
 	if (strcmp(port->type, "tap") == 0)
@@ -208,6 +219,16 @@ print_switch(FILE *out, const struct conf *conf)
 	fprintf(out, "  fdb: {max: %u, ageing: %u}\n", conf->fdb_max, conf->fdb_ageing_s);
 }
 
+/* The text that was printed to out, or NULL. */
+static char *
+print_end(FILE *out, char **text)
+{
+	if (fclose(out) == 0)
+		return *text;
+	free(*text);
+	return NULL;
+}
+
 char *
 conf_print(const struct conf *conf)
 {
@@ -220,12 +241,22 @@ conf_print(const struct conf *conf)
 	print_switch(out, conf);
 	fputs(conf->n_ports ? "ports:\n" : "ports: []\n", out);
 	for (uint32_t i = 0; i < conf->n_ports; i++)
-		print_port(out, &conf->ports[i], conf->mtu);
-	if (fclose(out)) {
-		free(text);
+		print_port(out, &conf->ports[i], conf->mtu, PRINT_ALL);
+	return print_end(out, &text);
+}
+
+char *
+conf_print_port(const struct conf *conf, const struct port_conf *port)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
 		return NULL;
-	}
-	return text;
+	fputs("ports:\n", out);
+	print_port(out, port, conf->mtu, PRINT_OWN);
+	return print_end(out, &text);
 }
 
 bool
@@ -241,7 +272,7 @@ conf_same_port(const struct port_conf *a, const struct port_conf *b)
 
 		same = out != NULL;
 		if (out) {
-			print_port(out, ports[i], 0);
+			print_port(out, ports[i], 0, PRINT_ALL);
 			same = fclose(out) == 0;
 		}
 	}

@@ -79,30 +79,50 @@ params_list(const char *text)
 	return list;
 }
 
+/* Adds KEY=VALUE, or KEY.KEY=VALUE for a key of a mapping. */
+static bool
+params_add_key(struct json_object *params, const char *word)
+{
+	const char *equals = strchr(word, '=');
+	struct json_object *inner;
+	char key[64], *own = key, *dot;
+
+	if (!equals || equals == word || (size_t)(equals - word) >= sizeof(key)) {
+		fprintf(stderr, "vswitchctl: \"%s\" is not KEY=VALUE\n", word);
+		return false;
+	}
+	memcpy(key, word, (size_t)(equals - word));
+	key[equals - word] = 0;
+	dot = strchr(key, '.');
+	if (dot) {
+		*dot = 0;
+		own = dot + 1;
+		if (!json_object_object_get_ex(params, key, &inner)) {
+			inner = json_object_new_object();
+			json_object_object_add(params, key, inner);
+		}
+		params = inner;
+	}
+	if (!json_object_is_type(params, json_type_object) ||
+	    json_object_object_get_ex(params, own, NULL)) {
+		fprintf(stderr, "vswitchctl: %.*s is there twice\n", (int)(equals - word), word);
+		return false;
+	}
+	json_object_object_add(params, own,
+			       params_is_list(own) ? params_list(equals + 1)
+						   : json_object_new_string(equals + 1));
+	return true;
+}
+
 /* NAME KEY=VALUE...: the daemon knows the keys and what may be in them. */
 static bool
-params_add(int argc, char **argv, struct json_object **params)
+params_keys(int argc, char **argv, struct json_object **params)
 {
 	*params = json_object_new_object();
 	json_object_object_add(*params, "name", json_object_new_string(argv[0]));
-	for (int i = 1; i < argc; i++) {
-		const char *equals = strchr(argv[i], '=');
-		char key[64];
-
-		if (!equals || equals == argv[i] || (size_t)(equals - argv[i]) >= sizeof(key)) {
-			fprintf(stderr, "vswitchctl: port add: \"%s\" is not KEY=VALUE\n", argv[i]);
+	for (int i = 1; i < argc; i++)
+		if (!params_add_key(*params, argv[i]))
 			return false;
-		}
-		memcpy(key, argv[i], (size_t)(equals - argv[i]));
-		key[equals - argv[i]] = 0;
-		if (json_object_object_get_ex(*params, key, NULL)) {
-			fprintf(stderr, "vswitchctl: port add: %s is there twice\n", key);
-			return false;
-		}
-		json_object_object_add(*params, key,
-				       params_is_list(key) ? params_list(equals + 1)
-							   : json_object_new_string(equals + 1));
-	}
 	return true;
 }
 
@@ -174,7 +194,9 @@ static const struct command commands[] = {
 	{"port", "show", "NAME", "all about a port", 1, 1, "port.show", params_name,
 	 client_print_port},
 	{"port", "add", "NAME KEY=VALUE...", "add a port, until the configuration is loaded again",
-	 1, INT_MAX, "port.add", params_add, client_print_nothing},
+	 1, INT_MAX, "port.add", params_keys, client_print_nothing},
+	{"port", "set", "NAME KEY=VALUE...", "change keys of a port, likewise", 2, INT_MAX,
+	 "port.set", params_keys, client_print_nothing},
 	{"port", "del", "NAME", "remove a port", 1, 1, "port.del", params_name,
 	 client_print_nothing},
 	{"port", "restart", "NAME", "stop the device of an uplink and start it anew", 1, 1,
@@ -223,6 +245,7 @@ print_usage(FILE *out)
 	fputs("\n"
 	      "A port's keys are those of vswitch.yaml(5), lists with commas:\n"
 	      "  vswitchctl port add vm3 type=vhost-user socket=/run/vswitch/vm3.sock lcores=1,2\n"
+	      "  vswitchctl port set vm3 mtu=9000 offloads.tso=false\n"
 	      "\n"
 	      "Exit code: 0 done, 1 refused or no daemon, 2 wrong usage.\n",
 	      out);

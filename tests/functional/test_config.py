@@ -263,7 +263,10 @@ def test_command_line():
         assert done.returncode == 2, args
         assert done.stderr
     ctl = os.path.join(build_dir(), 'vswitchctl')
-    for args in ([], ['nosuch'], ['port'], ['port', 'show'], ['--nosuch', 'status']):
+    for args in ([], ['nosuch'], ['port'], ['port', 'show'], ['--nosuch', 'status'],
+                 ['port', 'set', 'vm1'], ['port', 'set', 'vm1', 'mtu'],
+                 ['port', 'set', 'vm1', 'offloads=1', 'offloads.tso=true'],
+                 ['port', 'set', 'vm1', 'offloads.tso=true', 'offloads.tso=false']):
         done = subprocess.run([ctl, *args], capture_output=True, text=True, env=sanitizer_env(),
                               check=False)
         assert done.returncode == 2, f'{args}: {done.returncode}'

@@ -122,6 +122,17 @@ def test_tables_for_people(daemon):
      'vm2: socket: path is 112 bytes'),
     (['port', 'add', 'vm2', 'type=vhost-user', 'socket=/tmp/vst-x.sock', 'colour=red'], 'colour'),
     (['port', 'add', 'vm2', 'type=vhost-user', 'socket=/tmp/vst-x.sock', 'lcores=99'], '99'),
+    (['port', 'add', 'vm2', 'type=vhost-user', 'socket=/tmp/vst-x.sock', 'offloads.checksum=false',
+      'offloads.uso=true'], 'vm2: offloads: uso: needs checksum'),
+    (['port', 'set', 'nosuch', 'mtu=1400'], 'port nosuch: there is no such port'),
+    (['port', 'set', 'vm1', 'mtu=90000'], r'port vm1: mtu: 90000 is not in 68\.\.65535'),
+    (['port', 'set', 'vm1', 'offloads.tso=maybe'], 'port vm1: offloads: tso: "maybe" is neither'),
+    (['port', 'set', 'vm1', 'offloads.lro=true'], 'offloads: lro: there is no such key'),
+    (['port', 'set', 'vm1', 'offloads=off'], 'offloads: keys with values are expected'),
+    (['port', 'set', 'vm1', 'colour=red'], 'colour: there is no such key'),
+    (['port', 'set', 'vm1', 'ifname=x'], 'vm1: ifname: only a port of type tap has one'),
+    (['port', 'set', 'vm1', 'socket=/nosuch/x.sock'], 'port vm1: socket: .*/nosuch'),
+    (['port', 'set', 'vm1', 'lcores=99'], '99'),
     (['config', 'apply', '/nosuch/file'], '/nosuch/file'),
 ])
 def test_refused(daemon, words, pattern):
@@ -291,6 +302,64 @@ def test_ports_come_and_go_beside_traffic():
         counts = net.all_counts()
         assert not any(counts['a']['drops'].values()), counts['a']
         assert not any(counts['b']['drops'].values()), counts['b']
+
+
+def test_port_set_beside_traffic():
+    """port set changes MTU and offloads of ports whose traffic flows: no frame is lost, and nobody
+    connects anew."""
+    with Net({'a': 'server', 'b': 'client', 'c': 'library'}) as net:
+        d = net.daemon
+        net.learn()
+        before = {n: (d.port(n)['id'], d.port(n)['details']['connections']) for n in 'abc'}
+        flow = Flow(net, 'a', 'b')
+        flow.start()
+        try:
+            for n in range(20):
+                on = ('false', 'true')[n % 2]
+                for name in 'abc':
+                    d.ctl('port', 'set', name, f'mtu={1500 + n}', f'offloads.tso={on}')
+                    shown = d.port(name)
+                    assert shown['mtu'] == 1500 + n
+                    assert shown['offloads'] == (['checksum', 'tso', 'uso'] if n % 2 else
+                                                 ['checksum', 'uso'])
+                d.ctl('port', 'set', 'b', f'offloads.checksum={on}')
+                assert d.port('b')['details']['offloads_allowed'].startswith(
+                    'checksum' if n % 2 else 'none')
+                d.ctl('port', 'set', 'b', 'offloads.checksum=true')
+        finally:
+            sent = flow.end()
+        assert sent > 0
+        assert {n: (d.port(n)['id'], d.port(n)['details']['connections']) for n in 'abc'} == before
+        text = d.ctl_text('config', 'show')
+        assert text.count('mtu: 1519') == 3
+        shown = d.ctl_text('port', 'show', 'a')
+        assert re.search(r'(?m)^mtu +1519$', shown)
+        assert re.search(r'(?m)^offloads +checksum,tso,uso$', shown)
+        listed = d.ctl_text('port', 'list')
+        assert re.search(r'MTU +OFFLOADS .*\n(?:.*\n)*a +vhost-user +up +1519 +checksum,tso,uso ',
+                         listed), listed
+
+
+def test_port_set_makes_anew():
+    """A key that can't change while a port runs makes it anew, others stay; lists have commas."""
+    with Net({'a': 'server', 'b': 'server', 't': 'tap'}) as net:
+        d = net.daemon
+        net.learn()
+        d.ctl('port', 'set', 'a', 'max_macs=5', 'mtu=1400')
+        net.disconnect('a')
+        net.connect('a')
+        d.wait_link('a', 'b', 't')
+        net.learn()
+        assert d.port('a')['mtu'] == 1400
+        assert d.port('b')['details']['connections'] == 1
+        assert 'max_macs: 5\n' in d.ctl_text('config', 'show')
+        d.ctl('port', 'set', 't', 'address=10.9.9.1/24,10.9.8.1/24')
+        assert 'address: ["10.9.9.1/24", "10.9.8.1/24"]' in d.ctl_text('config', 'show')
+        # what can't be had is refused, and the port is what it was
+        said = d.ctl_fail('port', 'set', 'b', f'socket={d.path("nowhere/b.sock")}', 'mtu=9000')
+        assert re.search(r'port b: socket: .*nowhere', said), said
+        assert d.port('b')['mtu'] == 1500
+        assert os.path.exists(d.path('b.sock'))
 
 
 def test_new_port_starts_at_zero():

@@ -42,6 +42,7 @@ fuzz_print(const struct conf *conf)
 static void
 fuzz_text(const char *text, size_t len)
 {
+	static const char base[] = "ports: [{name: a, type: vhost-user, socket: /a}]";
 	struct conf *conf, *more;
 	struct error e = {0};
 
@@ -51,10 +52,17 @@ fuzz_text(const char *text, size_t len)
 	} else if (!e.text[0]) {
 		abort();
 	}
-	if (conf_load_text("{}", 2, "base", kinds, &conf, &e))
+	if (conf_load_text(base, strlen(base), "base", kinds, &conf, &e))
 		abort();
 	e.text[0] = 0;
 	if (conf_add_port(conf, text, len, kinds, &more, &e) == 0) {
+		fuzz_print(more);
+		conf_free(more);
+	} else if (!e.text[0]) {
+		abort();
+	}
+	e.text[0] = 0;
+	if (conf_set_port(conf, text, len, kinds, &more, &e) == 0) {
 		fuzz_print(more);
 		conf_free(more);
 	} else if (!e.text[0]) {

@@ -116,6 +116,54 @@ test_add_and_del(void **state)
 }
 
 static void
+test_set(void **state)
+{
+	const struct port *in = switch_port_find(&fake.sw, "in");
+
+	(void)state;
+	fake.journal[0] = 0;
+	answers("port.set", "{\"name\":\"in\",\"mtu\":\"9000\",\"offloads\":{\"tso\":\"false\"}}",
+		"{\"name\":\"in\"}");
+	answers("port.set", "{\"name\":\"in\",\"offloads\":{\"uso\":false}}", "{\"name\":\"in\"}");
+	assert_string_equal(fake.journal,
+			    "mtu in 9000; offloads in 0x63; add vm2; offloads in 0x3; add vm2; ");
+	assert_ptr_equal(switch_port_find(&fake.sw, "in"), in);
+	answers("port.set", "{\"name\":\"in\"}", "{\"name\":\"in\"}");
+	answers("port.show", "{\"name\":\"in\"}",
+		"{\"name\":\"in\",\"type\":\"tap\",\"id\":1,\"link\":\"up\",\"reason\":\"\","
+		"\"mtu\":9000,\"offloads\":[\"checksum\"],\"queues\":1,\"workers\":[1],"
+		"\"rx_frames\":0,\"rx_bytes\":0,\"tx_frames\":0,\"tx_bytes\":0,\"rx_drops\":0,"
+		"\"tx_drops\":0,\"drops\":{},\"stations\":0,"
+		"\"details\":{\"interface\":\"t0\",\"queues_on\":1,\"carrier\":true}}");
+	/* what can't change while it runs */
+	fake.journal[0] = 0;
+	answers("port.set", "{\"name\":\"in\",\"ifname\":\"t1\"}", "{\"name\":\"in\"}");
+	assert_string_equal(fake.journal, "del in; add in; add vm2; ");
+	assert_int_equal(switch_port_find(&fake.sw, "in")->conf.mtu, 9000);
+	/* what is refused changes nothing */
+	fake.journal[0] = 0;
+	refuses("port.set", "{\"name\":\"in\",\"mtu\":90000}", -32000,
+		"port in: mtu: 90000 is not in 68..65535");
+	refuses("port.set", "{\"name\":\"in\",\"socket\":\"/a\"}", -32000,
+		"port in: socket: only a port of type vhost-user has one");
+	refuses("port.set", "{\"name\":\"vm9\",\"mtu\":1500}", -32000,
+		"port vm9: there is no such port");
+	refuses("port.set", "{\"mtu\":1500}", -32000, "port: name is missing");
+	refuses("port.set", "{\"name\":5,\"mtu\":1500}", -32000, "port 5: there is no such port");
+	refuses("port.set", "[]", -32602, "the keys of a port are missing");
+	assert_string_equal(fake.journal, "");
+	fake.fail_mtu = true;
+	refuses("port.set", "{\"name\":\"in\",\"mtu\":1400,\"offloads\":{\"tso\":true}}", -32000,
+		"port in: mtu: refused");
+	assert_string_equal(fake.journal, "mtu in 1400; ");
+	/* one that is not open is tried with what it has now */
+	fake.journal[0] = 0;
+	fake.fail_open = NULL;
+	answers("port.set", "{\"name\":\"vm2\",\"queues\":2}", "{\"name\":\"vm2\"}");
+	assert_string_equal(fake.journal, "add vm2; ");
+}
+
+static void
 test_restart(void **state)
 {
 	(void)state;
@@ -313,6 +361,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_add_and_del, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_set, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fdb, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stats, setup, teardown),
