@@ -6,14 +6,16 @@
         net['b'].recv(1)
 
 Kinds of port: server, client (direct path, who listens on the socket), library (the library's burst
-calls), packed (library with packed rings), tap, and ethdev (the near end of the cable of that name,
-see veth.py; its station is at the far end).
+calls), packed (library with packed rings), raw (direct path; a guest of rawguest.py, which may have
+packed rings), tap, and ethdev (the near end of the cable of that name, see veth.py; its station is
+at the far end).
 """
 
 import itertools
 
 from daemon import Daemon, wait_until
 from frames import BROADCAST, build, mac_text, parse
+from rawguest import RawGuests
 from tap import Tap
 from veth import far_end
 from vguest import Guests
@@ -41,8 +43,8 @@ class Net:
 
     def __init__(self, ports, switch=None, conf=None, guest=None, guests=None, daemon=None):
         """ports: name -> kind; switch: the switch part of the config; conf: name -> more keys of
-        the port; guest: name -> options of Guests.add(); guests: a Guests to use, else our own;
-        daemon: more arguments of Daemon()."""
+        the port; guest: name -> options of Guests.add() or RawGuests.add(); guests: a Guests to
+        use, else our own; daemon: more arguments of Daemon()."""
         self.kinds = dict(ports)
         self.conf = conf or {}
         self.options = guest or {}
@@ -51,11 +53,12 @@ class Net:
         self.numbers = itertools.count(1 << 24)  # of frames that no test counts
         self.own_guests = guests is None
         self.guests = guests
+        self.raw_guests = None
         config = {'switch': dict(switch or {}),
                   'ports': [port_conf(n, k, self.conf.get(n)) for n, k in self.kinds.items()]}
         self.daemon = Daemon(config, **(daemon or {}))
         try:
-            if self.own_guests:
+            if self.own_guests and set(self.kinds.values()) - {'raw', 'tap', 'ethdev'}:
                 self.guests = Guests()
             for name in self.kinds:
                 self.connect(name)
@@ -64,8 +67,7 @@ class Net:
                 self.wait_pairs(name, options.get('queues', 1))
         except BaseException:
             print(f'--- log of vswitchd:\n{self.daemon.log()}')
-            if self.guests:
-                print(f'--- log of vguest:\n{self.guests.log()[-4000:]}')
+            self.print_logs()
             self.close_stations()
             self.daemon.cleanup()
             raise
@@ -76,7 +78,14 @@ class Net:
         self.macs.setdefault(name, mac_text(len(self.macs) + 1))
         if kind in ('tap', 'ethdev'):
             self.stations[name] = Tap(name if kind == 'tap' else far_end(name))
+        elif kind == 'raw':
+            if not self.raw_guests:
+                self.raw_guests = RawGuests()
+            self.stations[name] = self.raw_guests.add(name, self.daemon.path(f'{name}.sock'),
+                                                      **self.options.get(name, {}))
         else:
+            if not self.guests:
+                self.guests = Guests()
             options = {'mac': self.macs[name], 'server': kind == 'client',
                        'packed': kind == 'packed', 'mtu': self.conf.get(name, {}).get('mtu', 1500)}
             options.update(self.options.get(name, {}))
@@ -103,7 +112,7 @@ class Net:
         if self.kinds[name] in ('tap', 'ethdev'):
             station.close()
         else:
-            self.guests.remove(station)
+            station.owner.remove(station)
 
     def del_port(self, name):
         """Deletes a port at run time, then its station."""
@@ -129,7 +138,7 @@ class Net:
         """Sends a broadcast from src and waits until all others have it. Returns what came before
         it: name -> frames. What src sent earlier has reached whom it ever will."""
         marker = self.frame(src)
-        self[src].send(marker, queue)
+        self[src].send(marker, queue=queue)
         seen = {}
         for name in self.others(src, *skip):
             got = []
@@ -155,7 +164,7 @@ class Net:
         got = []
         for i in range(0, len(frames), window):
             portion = frames[i:i + window]
-            self[src].send_many(portion, queue)
+            self[src].send_many(portion, queue=queue)
             got += self[dst].recv_queues(len(portion), timeout)
             if len(got) < i + len(portion):
                 break
@@ -204,17 +213,26 @@ class Net:
         for name in list(self.stations):
             if self.kinds[name] in ('tap', 'ethdev'):
                 self.stations.pop(name).close()
-            elif not self.own_guests and self.guests.proc.poll() is None:
+            elif self.kinds[name] != 'raw' and not self.own_guests and \
+                    self.guests.proc.poll() is None:
                 self.disconnect(name)
         if self.own_guests and self.guests:
             self.guests.close()
+        if self.raw_guests:
+            self.raw_guests.close()
+
+    def print_logs(self):
+        """Prints what the guests' processes wrote."""
+        for guests in (self.guests, self.raw_guests):
+            if guests:
+                print(f'--- log of {guests.program}:\n{guests.log()[-4000:]}')
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, value, trace):
-        if kind is not None and self.guests:
-            print(f'--- log of vguest:\n{self.guests.log()[-4000:]}')
+        if kind is not None:
+            self.print_logs()
         try:
             self.close_stations()
         finally:

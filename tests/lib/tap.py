@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """tap.py: the kernel's end of a TAP port as a station of a test: frames by an AF_PACKET socket.
 
-Only frames of the tests' own EtherType are sent and seen (a tag before it may be there), so that
-what the kernel says by itself (IPv6, ARP) is in nobody's way. Same methods as vguest.Guest.
+Only frames of the tests' own EtherType are seen (a tag before it may be there), so that what the
+kernel says by itself (IPv6, ARP) is in nobody's way, unless `everything` is set. Same methods as
+vguest.Guest.
 """
 
 import ctypes
@@ -45,6 +46,7 @@ class Tap:
     def __init__(self, ifname, up=True):
         self.name = ifname
         self.queues = 1
+        self.everything = False
         if os.path.exists(f'/proc/sys/net/ipv6/conf/{ifname}'):
             quiet(ifname)
         if up:
@@ -106,7 +108,7 @@ class Tap:
                     raise
                 continue  # said once, when the interface went down
             frame = self.with_tag(frame, anc)
-            if self.is_ours(frame):
+            if self.everything or self.is_ours(frame):
                 found.append((0, frame))
 
     def recv_queues(self, n, timeout=5.0):

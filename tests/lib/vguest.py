@@ -53,6 +53,7 @@ class Guest:
         self.listener.bind(self.path)
         self.listener.listen(1)
         self.stream = None
+        self.said = ''  # the answer to its making
         self.buf = bytearray()
 
     def accept(self):
@@ -76,26 +77,33 @@ class Guest:
 
     def send_many(self, frames, queue=0, timeout=60.0):
         """Sends frames on a queue; waits while there is no room."""
-        data = b''.join(HEAD.pack(len(f), queue) + bytes(f) for f in frames)
+        self.write(b''.join(HEAD.pack(len(f), queue) + bytes(f) for f in frames), timeout)
+
+    def write(self, data, timeout):
+        """Writes to the stream; waits while there is no room."""
         self.stream.settimeout(timeout)
         try:
             self.stream.sendall(data)
         except TimeoutError:
             raise GuestError(f'guest {self.name}: its ring takes no frames for {timeout} s '
-                             f'(vguest: {self.owner.log()[-2000:]})') from None
+                             f'({self.owner.program}: {self.owner.log()[-2000:]})') from None
         except OSError as e:
-            raise GuestError(f'guest {self.name}: {e} (vguest: {self.owner.log()[-2000:]})') \
-                from None
+            raise GuestError(f'guest {self.name}: {e} ({self.owner.program}: '
+                             f'{self.owner.log()[-2000:]})') from None
+
+    def read(self):
+        """Reads what the stream has into buf, without waiting."""
+        while select.select([self.stream], [], [], 0)[0]:
+            data = self.stream.recv(1 << 20)
+            if not data:
+                raise GuestError(f'guest {self.name}: {self.owner.program} closed its stream: '
+                                 f'{self.owner.log()[-2000:]}')
+            self.buf += data
 
     def take(self):
         """The complete frames that are there, without waiting: a list of (queue, frame)."""
         found = []
-        while select.select([self.stream], [], [], 0)[0]:
-            data = self.stream.recv(1 << 20)
-            if not data:
-                raise GuestError(f'guest {self.name}: vguest closed its stream: '
-                                 f'{self.owner.log()[-2000:]}')
-            self.buf += data
+        self.read()
         off = 0
         while len(self.buf) - off >= HEAD.size:
             length, queue = HEAD.unpack_from(self.buf, off)
@@ -108,10 +116,14 @@ class Guest:
 
     def recv_queues(self, n, timeout=5.0):
         """Waits until n frames have come or time is up; returns all there are as (queue, frame)."""
+        return self.wait_for(self.take, n, timeout)
+
+    def wait_for(self, take, n, timeout):
+        """Waits until take() has given n frames or time is up; returns all that it gave."""
         found = []
         end = time.monotonic() + timeout
         while True:
-            found += self.take()
+            found += take()
             left = end - time.monotonic()
             if len(found) >= n or left <= 0:
                 return found
@@ -129,16 +141,18 @@ class Guest:
 class Guests:
     """One vguest process with its guests."""
 
+    program = 'vguest'
+
     def __init__(self, memory=128, hugepages=False):
         self.dir = tempfile.mkdtemp(prefix='vsg-', dir='/tmp')
-        self.log_file = os.path.join(self.dir, 'vguest.log')
+        self.log_file = os.path.join(self.dir, f'{self.program}.log')
         self.guests = {}
         self.waiting = {}
         env = dict(os.environ, ASAN_OPTIONS='detect_leaks=0', TSAN_OPTIONS='report_bugs=0')
-        cmd = [vguest_binary(), *eal_words(memory, hugepages)]
         self.log_out = open(self.log_file, 'ab')
-        self.proc = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                     stderr=self.log_out, text=True, bufsize=1, env=env, cwd=REPO)
+        self.proc = subprocess.Popen(self.command(memory, hugepages), stdin=subprocess.PIPE,
+                                     stdout=subprocess.PIPE, stderr=self.log_out, text=True,
+                                     bufsize=1, env=env, cwd=REPO)
         # no lcore of vguest's may be tied to one CPU: the workers of the switch sit there
         try:
             self.answer('start', 30.0)
@@ -148,28 +162,35 @@ class Guests:
             self.close()
             raise
 
+    @staticmethod
+    def command(memory, hugepages):
+        """The words that start the process."""
+        return [vguest_binary(), *eal_words(memory, hugepages)]
+
     @property
     def pid(self):
-        """The vguest process."""
+        """The process."""
         return self.proc.pid
 
     def log(self):
-        """What vguest and DPDK wrote."""
+        """What the process wrote."""
         with open(self.log_file, encoding='utf-8', errors='replace') as f:
             return f.read()
 
     def answer(self, what, timeout):
-        """Waits for the answer to a command."""
+        """Waits for the answer to a command, and returns it: a line that starts with "ok"."""
         end = time.monotonic() + timeout
         while True:
             left = end - time.monotonic()
             if left <= 0 or not select.select([self.proc.stdout], [], [], left)[0]:
-                raise GuestError(f'{what}: vguest does not answer within {timeout} s: {self.log()}')
+                raise GuestError(f'{what}: {self.program} does not answer within {timeout} s: '
+                                 f'{self.log()}')
             line = self.proc.stdout.readline()
             if not line:
-                raise GuestError(f'{what}: vguest ended with {self.proc.wait()}: {self.log()}')
+                raise GuestError(f'{what}: {self.program} ended with {self.proc.wait()}: '
+                                 f'{self.log()}')
             if line.startswith('ok'):
-                return
+                return line
             if line.startswith('error'):
                 raise GuestError(f'{what}: {line.strip()}: {self.log()[-3000:]}')
 
@@ -182,17 +203,22 @@ class Guests:
                    f'packed_vq={int(packed)},mrg_rxbuf={int(mrg_rxbuf)},in_order={int(in_order)}')
         if mac:
             devargs += f',mac={mac}'
-        self.proc.stdin.write(f'add {name} {guest.path} {mtu} {queues} {segment} {devargs}\n')
+        self.ask(guest, f'{mtu} {queues} {segment} {devargs}')
+        return guest
+
+    def ask(self, guest, words):
+        """Asks for a guest, words: what follows its stream; the answer is not waited for."""
+        self.proc.stdin.write(f'add {guest.name} {guest.path} {words}\n')
         try:
             guest.accept()
         except TimeoutError:
-            raise GuestError(f'add {name}: vguest does not connect: {self.log()}') from None
-        return guest
+            raise GuestError(f'add {guest.name}: {self.program} does not connect: {self.log()}') \
+                from None
 
     def finish(self, guest, timeout=30.0):
         """Waits until the guest of start() is there."""
         try:
-            self.answer(f'add {guest.name}', timeout)
+            guest.said = self.answer(f'add {guest.name}', timeout)
         except BaseException:
             guest.close()
             raise
@@ -243,5 +269,5 @@ class Guests:
 
     def __exit__(self, kind, value, trace):
         if kind is not None:
-            print(f'--- log of vguest:\n{self.log()[-4000:]}')
+            print(f'--- log of {self.program}:\n{self.log()[-4000:]}')
         self.close()
