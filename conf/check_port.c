@@ -92,7 +92,7 @@ check_port_offloads(const struct where *w, const struct raw_offloads *raw, struc
 	if (!rc && (tso || uso) && !checksum)
 		rc = check_fail(&own, tso ? "tso" : "uso", -1, e,
 				"needs checksum, which is false: turn that on, or this off");
-	port->offloads = checksum ? OFFLOAD_CHECKSUM | OFFLOAD_VALID : 0;
+	port->offloads = checksum ? OFFLOAD_ALL & ~OFFLOAD_SEGMENTS : 0;
 	if (tso)
 		port->offloads |= OFFLOAD_TSO;
 	if (uso)

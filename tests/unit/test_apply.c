@@ -121,10 +121,10 @@ test_offloads(void **state)
 	(void)state;
 	applied("ports:\n" TAP("1") VM("1"), "add tap1; add vm1; ");
 	applied(TAP_WITH("offloads: {checksum: true}"), "");
-	applied(TAP_WITH("offloads: {tso: false}"), "offloads tap1 0x63; ");
+	applied(TAP_WITH("offloads: {tso: false}"), "offloads tap1 0xe3; ");
 	applied(TAP_WITH("offloads: {checksum: false}"), "offloads tap1 0; ");
 	/* both at once; what may be refused comes first */
-	applied(TAP_WITH("mtu: 9000"), "mtu tap1 9000; offloads tap1 0x7f; ");
+	applied(TAP_WITH("mtu: 9000"), "mtu tap1 9000; offloads tap1 0xff; ");
 	/* not all that differs */
 	applied(TAP_WITH("mtu: 9000, offloads: {uso: false}, queues: 2"), "del tap1; add tap1; ");
 	/* a kind that can't */
@@ -140,7 +140,7 @@ test_offloads_undone(void **state)
 	fake.fail_open = "vm2";
 	refused(TAP_WITH("mtu: 9000, offloads: {tso: false}") VM("2"), -EBUSY,
 		"t.yaml:4: port vm2: open: refused",
-		"mtu tap1 9000; offloads tap1 0x63; add vm2; mtu tap1 1500; offloads tap1 0x7f; ");
+		"mtu tap1 9000; offloads tap1 0xe3; add vm2; mtu tap1 1500; offloads tap1 0xff; ");
 	assert_int_equal(port_mtu(switch_port_find(&fake.sw, "tap1")), 1500);
 	fake.fail_mtu = true;
 	refused(TAP_WITH("mtu: 9000, offloads: {tso: false}"), -EINVAL,
