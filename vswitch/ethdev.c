@@ -77,17 +77,28 @@ mtu_max(const struct rte_eth_dev_info *info)
 }
 
 static int
-mtu_check(const struct rte_eth_dev_info *info, const char *port_name, uint16_t mtu, struct error *e)
+mtu_check(const struct rte_eth_dev_info *info, const struct ethdev_conf *conf,
+	  const char *port_name, uint16_t mtu, struct error *e)
 {
-	if (mtu > mtu_max(info))
+	const char *advice = conf->mtu_advice;
+
+	if (mtu > mtu_max(info) && !conf->any_mtu)
 		return error_set(e, -EINVAL,
-				 "port %s: mtu: %u is more than the driver %s of %s takes: %u",
-				 port_name, mtu, info->driver_name, rte_version(), mtu_max(info));
+				 "port %s: mtu: %u is more than the driver %s of %s takes: %u%s%s",
+				 port_name, mtu, info->driver_name, rte_version(), mtu_max(info),
+				 advice ? ": " : "", advice ? advice : "");
 	if (mtu < info->min_mtu)
 		return error_set(e, -EINVAL,
 				 "port %s: mtu: %u is less than the driver %s takes: %u", port_name,
 				 mtu, info->driver_name, info->min_mtu);
 	return 0;
+}
+
+/* The MTU that the driver is told. */
+static uint16_t
+driver_mtu(const struct rte_eth_dev_info *info, uint16_t mtu)
+{
+	return (uint16_t)RTE_MIN((uint32_t)mtu, mtu_max(info));
 }
 
 static int
@@ -192,7 +203,8 @@ static int
 device_configure(struct ethdev *dev, const struct rte_eth_dev_info *info, const struct port *port,
 		 struct error *e)
 {
-	struct rte_eth_conf conf = {.rxmode.mtu = port_mtu(port)};
+	uint16_t mtu = driver_mtu(info, port_mtu(port));
+	struct rte_eth_conf conf = {.rxmode.mtu = mtu};
 	int err = segments_check(dev, info, port->conf.name, e);
 
 	if (err)
@@ -208,11 +220,10 @@ device_configure(struct ethdev *dev, const struct rte_eth_dev_info *info, const 
 	if (err)
 		return error_set(e, err, "port %s: the driver %s can't be configured: %s",
 				 port->conf.name, info->driver_name, rte_strerror(-err));
-	err = rte_eth_dev_set_mtu(dev->dpdk_port, port_mtu(port));
+	err = rte_eth_dev_set_mtu(dev->dpdk_port, mtu);
 	if (err && err != -ENOTSUP) /* without the call, the MTU of the configuration holds */
 		return error_set(e, err, "port %s: mtu: the driver %s can't set %u: %s",
-				 port->conf.name, info->driver_name, port_mtu(port),
-				 rte_strerror(-err));
+				 port->conf.name, info->driver_name, mtu, rte_strerror(-err));
 	return 0;
 }
 
@@ -220,12 +231,15 @@ static int
 queues_set_up(struct ethdev *dev, const struct rte_eth_dev_info *info, const char *port_name,
 	      struct error *e)
 {
+	struct rte_eth_txconf txconf = info->default_txconf;
 	unsigned int node = (unsigned int)dev->node;
 	int err = 0;
 	uint16_t i;
 
+	if (dev->conf.n_tx_kept)
+		txconf.tx_free_thresh = dev->n_txd - dev->conf.n_tx_kept;
 	for (i = 0; i < dev->n_txq && err == 0; i++)
-		err = rte_eth_tx_queue_setup(dev->dpdk_port, i, dev->n_txd, node, NULL);
+		err = rte_eth_tx_queue_setup(dev->dpdk_port, i, dev->n_txd, node, &txconf);
 	for (i = 0; i < dev->n_rxq && err == 0; i++)
 		err = rte_eth_rx_queue_setup(dev->dpdk_port, i, dev->n_rxd, node, NULL, dev->pool);
 	if (err)
@@ -244,8 +258,8 @@ static int
 pool_create(struct ethdev *dev, uint32_t frame_max, const char *port_name, struct error *e)
 {
 	uint32_t n_segs = frame_max / (RTE_MBUF_DEFAULT_BUF_SIZE - RTE_PKTMBUF_HEADROOM) + 1;
-	uint32_t n =
-		dev->n_rxq * (dev->n_rxd + BATCHES_IN_FLIGHT * BATCH_MAX * n_segs) + POOL_SPARE;
+	uint32_t n_batch = RTE_MIN(BATCH_MAX * n_segs, (uint32_t)BATCH_MAX + BATCH_PIECES_MAX);
+	uint32_t n = dev->n_rxq * (dev->n_rxd + BATCHES_IN_FLIGHT * n_batch) + POOL_SPARE;
 	struct error why;
 
 	dev->node = rte_eth_dev_socket_id(dev->dpdk_port);
@@ -309,7 +323,7 @@ device_open(struct ethdev *dev, const struct port *port, struct error *e)
 
 	err = info_get(dev, &info, port->conf.name, e);
 	if (err == 0)
-		err = mtu_check(&info, port->conf.name, port_mtu(port), e);
+		err = mtu_check(&info, &dev->conf, port->conf.name, port_mtu(port), e);
 	if (err == 0)
 		err = queues_check(&info, &dev->conf, port->conf.name, e);
 	if (err)
@@ -410,7 +424,7 @@ ethdev_set_mtu(struct ethdev *dev, const char *port_name, uint16_t mtu, struct e
 
 	err = info_get(dev, &info, port_name, e);
 	if (err == 0)
-		err = mtu_check(&info, port_name, mtu, e);
+		err = mtu_check(&info, &dev->conf, port_name, mtu, e);
 	if (err)
 		return err;
 	if (mbuf_n_segs((uint32_t)mtu + RTE_ETHER_HDR_LEN + TAGS_LEN_MAX, dev->pool) > dev->n_segs)
@@ -419,7 +433,7 @@ ethdev_set_mtu(struct ethdev *dev, const char *port_name, uint16_t mtu, struct e
 			"port %s: mtu: %u needs other receive buffers: delete the port and "
 			"add it again",
 			port_name, mtu);
-	err = rte_eth_dev_set_mtu(dev->dpdk_port, mtu);
+	err = rte_eth_dev_set_mtu(dev->dpdk_port, driver_mtu(&info, mtu));
 	if (err)
 		return error_set(e, err, "port %s: mtu: the driver %s can't set %u: %s", port_name,
 				 info.driver_name, mtu, rte_strerror(-err));
@@ -490,6 +504,18 @@ ethdev_offloads(const struct ethdev *dev)
 	if (dev->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
 		offloads |= OFFLOAD_CHECKSUM;
 	if (dev->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO)
+		offloads |= OFFLOAD_TSO4 | OFFLOAD_TSO6;
+	return offloads;
+}
+
+uint32_t
+ethdev_rx_offloads(const struct ethdev *dev)
+{
+	uint32_t offloads = 0;
+
+	if (dev->is_virtio && dev->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
+		offloads |= OFFLOAD_CHECKSUM;
+	if (dev->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO)
 		offloads |= OFFLOAD_TSO4 | OFFLOAD_TSO6;
 	return offloads;
 }

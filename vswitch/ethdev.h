@@ -30,6 +30,12 @@ struct ethdev_conf {
 	bool interrupts;	       /* link and removal are told by interrupt where it can */
 	bool gives_any;		       /* rx gives as many frames as it is asked for, be it one */
 	bool offloads;		       /* let the device do checksums and segments where it can */
+	bool any_mtu;		       /* what the driver calls its longest MTU is no limit of the
+					  device */
+	const char *mtu_advice;	       /* what to do where the MTU is more than it takes, or NULL */
+	uint16_t n_tx_kept;	       /* descriptors of frames that are sent, which hold mbufs of
+					  other ports, that a queue may keep: fewer than n_tx_desc;
+					  0: as the driver likes */
 	bool pads;		       /* a card is behind it, which may take what is too short for
 					  Ethernet as an attack, and stop its VF */
 };
@@ -66,6 +72,9 @@ int ethdev_set_mtu(struct ethdev *dev, const char *port_name, uint16_t mtu, stru
 
 /* What the device takes, for port_set_offloads(): enum offload. */
 uint32_t ethdev_offloads(const struct ethdev *dev);
+
+/* What frames that it receives may ask for: enum offload. */
+uint32_t ethdev_rx_offloads(const struct ethdev *dev);
 
 uint32_t ethdev_rx(struct ethdev *dev, uint16_t queue, struct batch *batch,
 		   struct port_stats *stats);

@@ -216,6 +216,28 @@ netlink_del_link(const char *ifname, struct error *why)
 	return netlink_ask(netlink_put_link(&request, RTM_DELLINK, ifname), NULL, NULL, why);
 }
 
+int
+netlink_set_mtu(const char *ifname, uint32_t mtu, struct error *why)
+{
+	struct netlink_request request;
+	struct nlmsghdr *nlh = netlink_put_link(&request, RTM_SETLINK, ifname);
+
+	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
+	return netlink_ask(nlh, NULL, NULL, why);
+}
+
+int
+netlink_set_up(const char *ifname, struct error *why)
+{
+	struct netlink_request request;
+	struct nlmsghdr *nlh = netlink_put_link(&request, RTM_SETLINK, ifname);
+	struct ifinfomsg *info = mnl_nlmsg_get_payload(nlh);
+
+	info->ifi_flags = IFF_UP;
+	info->ifi_change = IFF_UP;
+	return netlink_ask(nlh, NULL, NULL, why);
+}
+
 static int
 on_namespace_attr(const struct nlattr *attr, void *arg)
 {

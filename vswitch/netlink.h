@@ -63,6 +63,13 @@ int netlink_get_link(int32_t ns_id, const char *ifname, struct netlink_link *lin
 /* Deletes the interface of that name in the own namespace. 0 or -errno. Needs CAP_NET_ADMIN. */
 int netlink_del_link(const char *ifname, struct error *why);
 
+/*
+ * Sets the MTU of the interface of that name in the own namespace, or sets it up. 0 or -errno. Need
+ * CAP_NET_ADMIN.
+ */
+int netlink_set_mtu(const char *ifname, uint32_t mtu, struct error *why);
+int netlink_set_up(const char *ifname, struct error *why);
+
 /* Gives an interface an address, IPv6 without duplicate address detection. 0 or -errno. */
 int netlink_add_address(uint32_t index, const struct port_address *address, struct error *why);
 

@@ -50,6 +50,12 @@ enum port_filter {
 	PORT_FILTER_OWN,	 /* for the device's own address, broadcast and groups */
 };
 
+/* What moves the frames of a TAP. */
+enum port_backend {
+	PORT_BACKEND_NET_TAP,	/* DPDK's driver, by a system call for each frame */
+	PORT_BACKEND_VHOST_NET, /* the kernel's vhost-net, by a virtio ring for each queue */
+};
+
 /* What the config wants of a setting of the PF's. */
 enum port_wish {
 	PORT_WISH_NONE, /* as it is */
@@ -112,6 +118,7 @@ struct port_conf {
 
 	struct {
 		char ifname[16];
+		enum port_backend backend;
 		bool has_mac;
 		struct ether_addr mac;
 		uint16_t n_addresses;

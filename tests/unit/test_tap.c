@@ -112,6 +112,28 @@ links(void **state)
 	assert_true(link.up);
 }
 
+static void
+settings(void **state)
+{
+	struct netlink_link link;
+	struct error why;
+
+	(void)state;
+	need_namespace();
+	run("ip tuntap add dum mode tap");
+	assert_int_equal(netlink_set_mtu("dum", 9000, &why), 0);
+	assert_int_equal(netlink_get_link(NETLINK_OWN_NAMESPACE, "dum", &link, &why), 0);
+	assert_int_equal(link.mtu, 9000);
+	run("! ip link show dum | grep -q '[<,]UP[,>]'");
+	assert_int_equal(netlink_set_up("dum", &why), 0);
+	run("ip link show dum | grep -q '[<,]UP[,>]'");
+	assert_int_equal(netlink_set_mtu("dum", 65536, &why), -EINVAL);
+	assert_true(strlen(why.text) > 0);
+	run("ip link del dum");
+	assert_int_equal(netlink_set_mtu("dum", 1500, &why), -ENODEV);
+	assert_int_equal(netlink_set_up("dum", &why), -ENODEV);
+}
+
 /* An interface with so many names that the message about it is longer than the usual 32 KiB. */
 static void
 long_message(void **state)
@@ -378,11 +400,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(links),     cmocka_unit_test(long_message),
-		cmocka_unit_test(addresses), cmocka_unit_test(other_namespace),
-		cmocka_unit_test(messages),  cmocka_unit_test(messages_of_own_namespace),
-		cmocka_unit_test(places),    cmocka_unit_test(link_of_interface),
-		cmocka_unit_test(names),     cmocka_unit_test(signals),
+		cmocka_unit_test(links),	   cmocka_unit_test(settings),
+		cmocka_unit_test(addresses),	   cmocka_unit_test(long_message),
+		cmocka_unit_test(messages),	   cmocka_unit_test(messages_of_own_namespace),
+		cmocka_unit_test(places),	   cmocka_unit_test(link_of_interface),
+		cmocka_unit_test(names),	   cmocka_unit_test(signals),
+		cmocka_unit_test(other_namespace),
 	};
 
 	return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
