@@ -211,9 +211,14 @@ static int
 check_port_tap(const struct where *w, const struct raw_port *raw, struct port_conf *port,
 	       struct error *e)
 {
+	static const struct check_word backends[] = {
+		{"net_tap", PORT_BACKEND_NET_TAP},
+		{"vhost-net", PORT_BACKEND_VHOST_NET},
+		{NULL, 0},
+	};
 	const char *ifname = raw->ifname ? raw->ifname : port->name;
 	const size_t len_max = sizeof(port->tap.ifname) - 1;
-	int rc;
+	int backend = PORT_BACKEND_NET_TAP, rc;
 
 	if (!raw->ifname && strlen(ifname) > len_max)
 		return check_fail(w, "", -1, e,
@@ -223,7 +228,10 @@ check_port_tap(const struct where *w, const struct raw_port *raw, struct port_co
 	if (!value_is_name(ifname, len_max))
 		return check_fail(w, "ifname", -1, e, CHECK_NAME_RULE, ifname, (int)len_max);
 	memcpy(port->tap.ifname, ifname, strlen(ifname) + 1);
-	rc = check_mac(w, "mac", raw->mac, &port->tap.has_mac, &port->tap.mac, e);
+	rc = check_word(w, "backend", raw->backend, backends, &backend, e);
+	port->tap.backend = (enum port_backend)backend;
+	if (!rc)
+		rc = check_mac(w, "mac", raw->mac, &port->tap.has_mac, &port->tap.mac, e);
 	if (rc)
 		return rc;
 	return check_port_addresses(w, raw, port, e);

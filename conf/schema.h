@@ -59,6 +59,7 @@ struct raw_port {
 	char *permissions;
 	/* tap */
 	char *ifname;
+	char *backend;
 	char *mac; /* vf as well */
 	char **address;
 	unsigned int address_count;

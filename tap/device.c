@@ -24,14 +24,28 @@
 
 #include "error.h"
 #include "netlink.h"
+#include "offload.h"
 #include "port.h"
 
 #define TUN_PATH   "/dev/net/tun"
-#define DRIVER_LOG "pmd.net.tap"
+#define VHOST_PATH "/dev/vhost-net"
 
 enum {
-	MACHINE_ID_LEN = 32
-}; /* characters */
+	MACHINE_ID_LEN = 32 /* characters */
+};
+
+struct driver {
+	const char *name; /* a device's name begins with it */
+	const char *library;
+	const char *log;   /* the type of its messages */
+	short queue_flags; /* that it attaches a queue with */
+};
+
+static const struct driver drivers[] = {
+	[PORT_BACKEND_NET_TAP] = {"net_tap", "librte_net_tap", "pmd.net.tap", 0},
+	[PORT_BACKEND_VHOST_NET] = {"net_virtio_user", "librte_net_virtio", "pmd.net.virtio.init",
+				    IFF_NO_PI | IFF_VNET_HDR},
+};
 
 int
 device_check_name(const char *port_name, const char *ifname, struct error *e)
@@ -75,22 +89,49 @@ tun_open(const char *port_name, struct error *e)
 			 strerror(errno));
 }
 
-int
-device_check_tun(const char *port_name, struct error *e)
+static int
+vhost_check(const char *port_name, struct error *e)
 {
-	int fd = tun_open(port_name, e);
+	int fd = open(VHOST_PATH, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
+		return error_set(e, -errno,
+				 "port %s: backend: " VHOST_PATH " is missing: load the module "
+				 "with `modprobe vhost_net` (in a container, pass the device in), "
+				 "or use backend: net_tap",
+				 port_name);
+	if (errno == EACCES || errno == EPERM)
+		return error_set(e, -errno,
+				 "port %s: backend: no right to open " VHOST_PATH ": run as root, "
+				 "or give the user read and write access to it, or use backend: "
+				 "net_tap",
+				 port_name);
+	return error_set(e, -errno, "port %s: backend: can't open " VHOST_PATH ": %s", port_name,
+			 strerror(errno));
+}
+
+int
+device_check_machine(const struct port_conf *conf, struct error *e)
+{
+	int fd = tun_open(conf->name, e);
 
 	if (fd < 0)
 		return fd;
 	close(fd);
-	return 0;
+	return conf->tap.backend == PORT_BACKEND_VHOST_NET ? vhost_check(conf->name, e) : 0;
 }
 
-/* Makes the interface, with the flags that net_tap gives when it attaches its queues. */
+/* Makes the interface, with the flags that the driver gives when it attaches its queues. */
 static int
-interface_create(struct tap_device *dev, const char *port_name, struct error *e)
+interface_create(struct tap_device *dev, const struct driver *driver, const char *port_name,
+		 struct error *e)
 {
-	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_MULTI_QUEUE | IFF_TUN_EXCL)};
+	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_MULTI_QUEUE | IFF_TUN_EXCL |
+						 driver->queue_flags)};
 
 	dev->fd = tun_open(port_name, e);
 	if (dev->fd < 0)
@@ -122,9 +163,9 @@ interface_create(struct tap_device *dev, const char *port_name, struct error *e)
  * level is about classifiers that we don't use. EAL's --log-level still turns them on.
  */
 static void
-driver_quiet(void)
+driver_quiet(const struct driver *driver)
 {
-	int type = rte_log_register(DRIVER_LOG);
+	int type = rte_log_register(driver->log);
 
 	if (type >= 0 && rte_log_get_level((uint32_t)type) == RTE_LOG_NOTICE)
 		rte_log_set_level((uint32_t)type, RTE_LOG_CRIT);
@@ -157,24 +198,30 @@ stable_mac(const char *ifname)
 }
 
 static int
-driver_probe(struct tap_device *dev, const struct port *port, struct error *e)
+driver_probe(struct tap_device *dev, const struct driver *driver, const struct port *port,
+	     struct error *e)
 {
 	const struct port_conf *conf = &port->conf;
-	char args[128], mac[RTE_ETHER_ADDR_FMT_SIZE];
+	char args[160], mac[RTE_ETHER_ADDR_FMT_SIZE];
 	struct rte_ether_addr addr;
+	size_t len = 0;
 
-	driver_quiet();
+	driver_quiet(driver);
 	if (conf->tap.has_mac)
 		memcpy(&addr, &conf->tap.mac, sizeof(addr));
 	else
 		addr = stable_mac(dev->ifname);
 	rte_ether_format_addr(mac, sizeof(mac), &addr);
-	snprintf(args, sizeof(args), "iface=%s,mac=%s", dev->ifname, mac);
+	if (conf->tap.backend == PORT_BACKEND_VHOST_NET)
+		len = (size_t)snprintf(args, sizeof(args),
+				       "path=" VHOST_PATH ",queues=%u,queue_size=%u,", conf->queues,
+				       DEVICE_RING_LEN);
+	snprintf(args + len, sizeof(args) - len, "iface=%s,mac=%s", dev->ifname, mac);
 	if (rte_eth_dev_count_total() >= RTE_MAX_ETHPORTS)
 		return error_set(e, -ENOSPC,
 				 "port %s: %s has room for %d TAPs and VFs, and all are in use",
 				 conf->name, rte_version(), RTE_MAX_ETHPORTS);
-	snprintf(dev->vdev, sizeof(dev->vdev), "net_tap%u", port->id);
+	snprintf(dev->vdev, sizeof(dev->vdev), "%s%u", driver->name, port->id);
 	if (rte_eal_hotplug_add("vdev", dev->vdev, args) == 0) {
 		dev->is_probed = true;
 		if (rte_eth_dev_get_port_by_name(dev->vdev, &dev->dpdk_port) == 0)
@@ -182,15 +229,15 @@ driver_probe(struct tap_device *dev, const struct port *port, struct error *e)
 	}
 	return error_set(
 		e, -ENODEV,
-		"port %s: the driver net_tap of %s does not take the interface %s: is its "
-		"library librte_net_tap installed? `vswitchd ... -- --log-level=" DRIVER_LOG
-		":debug` says more",
-		conf->name, rte_version(), dev->ifname);
+		"port %s: the driver %s of %s does not take the interface %s: is its library %s "
+		"installed? `vswitchd ... -- --log-level=%s:debug` says more",
+		conf->name, driver->name, rte_version(), dev->ifname, driver->library, driver->log);
 }
 
 int
 device_create(struct tap_device *dev, const struct port *port, struct error *e)
 {
+	const struct driver *driver = &drivers[port->conf.tap.backend];
 	int err;
 
 	*dev = (struct tap_device){.fd = -1};
@@ -198,12 +245,48 @@ device_create(struct tap_device *dev, const struct port *port, struct error *e)
 	if (err)
 		return err;
 	memcpy(dev->ifname, port->conf.tap.ifname, IFNAMSIZ);
-	err = interface_create(dev, port->conf.name, e);
+	err = interface_create(dev, driver, port->conf.name, e);
 	if (err == 0)
-		err = driver_probe(dev, port, e);
+		err = driver_probe(dev, driver, port, e);
 	if (err)
 		device_destroy(dev);
 	return err;
+}
+
+int
+device_set_mtu(const struct tap_device *dev, const char *port_name, uint16_t mtu, struct error *e)
+{
+	struct error why;
+	int err = netlink_set_mtu(dev->ifname, mtu, &why);
+
+	if (err)
+		error_set(e, err, "port %s: mtu: the kernel refuses %u on %s: %s", port_name, mtu,
+			  dev->ifname, why.text);
+	return err;
+}
+
+int
+device_set_up(const struct tap_device *dev, const char *port_name, struct error *e)
+{
+	struct error why;
+	int err = netlink_set_up(dev->ifname, &why);
+
+	if (err)
+		error_set(e, err, "port %s: the interface %s can't be set up: %s", port_name,
+			  dev->ifname, why.text);
+	return err;
+}
+
+void
+device_set_offloads(const struct tap_device *dev, uint32_t offloads)
+{
+	unsigned long flags = 0;
+
+	/* the kernel takes segments only with checksums; ECN's are nothing for the driver */
+	if (offloads & OFFLOAD_CHECKSUM)
+		flags = TUN_F_CSUM | (offloads & OFFLOAD_TSO4 ? TUN_F_TSO4 : 0) |
+			(offloads & OFFLOAD_TSO6 ? TUN_F_TSO6 : 0);
+	ioctl(dev->fd, TUNSETOFFLOAD, flags);
 }
 
 static void

@@ -4,8 +4,9 @@
  *
  * We make the interface ourselves and keep a file descriptor without a queue on it: the kernel then
  * tells exactly what is wrong, and the descriptor finds the interface wherever the host has renamed
- * or moved it to. The driver net_tap attaches its queues to it. Nothing is persistent: with the
- * last descriptor, at the latest with the process, the interface is gone.
+ * or moved it to. The backend's driver, net_tap or net_virtio_user, attaches its queues to it.
+ * Nothing is persistent: with the last descriptor, at the latest with the process, the interface is
+ * gone.
  *
  * Threads: control, but for device_look(), which any may call.
  */
@@ -18,6 +19,12 @@
 
 struct error;
 struct port;
+struct port_conf;
+
+enum {
+	DEVICE_RING_LEN =
+		1024, /* descriptors of vhost-net's rings, one for each direction and queue */
+};
 
 struct tap_device {
 	int fd;		       /* ours, detached: carries no frames; -1: none */
@@ -30,12 +37,27 @@ struct tap_device {
 /* How a port names its interface: letters, digits and "_.-", at most 15. 0 or -EINVAL. */
 int device_check_name(const char *port_name, const char *ifname, struct error *e);
 
-/* Can TAP interfaces be made here at all? 0 or -errno. Changes nothing. */
-int device_check_tun(const char *port_name, struct error *e);
+/* Can a tap port's interface be made here at all, with its backend? 0 or -errno. Changes nothing.
+ */
+int device_check_machine(const struct port_conf *conf, struct error *e);
 
 /* Makes interface and DPDK device of a tap port. 0, or -errno with the sentence and nothing left.
  */
 int device_create(struct tap_device *dev, const struct port *port, struct error *e);
+
+/*
+ * For vhost-net, whose driver does neither: sets the MTU of the interface, or sets it up. It must
+ * be here (device_look()) under its own name. 0, or -errno with the sentence.
+ */
+int device_set_mtu(const struct tap_device *dev, const char *port_name, uint16_t mtu,
+		   struct error *e);
+int device_set_up(const struct tap_device *dev, const char *port_name, struct error *e);
+
+/*
+ * What the host may leave undone in what it sends (enum offload), from now on. A kernel that
+ * refuses goes on as before. For vhost-net, when its queues run: the driver sets it, too.
+ */
+void device_set_offloads(const struct tap_device *dev, uint32_t offloads);
 
 /* Removes both; the DPDK device has been stopped. Takes a half-made or an empty one (fd -1). */
 void device_destroy(struct tap_device *dev);

@@ -20,6 +20,7 @@
 #include "ethdev.h"
 #include "frame.h"
 #include "netlink.h"
+#include "offload.h"
 #include "port.h"
 #include "watch.h"
 
@@ -32,13 +33,17 @@ enum {
 	 * When it starts a device, net_tap puts two descriptors for each queue into a message of
 	 * this many, and up to DPDK 22.11 does not look whether they fit.
 	 */
-	QUEUES_MAX = RTE_MP_MAX_FD_NUM / 2,
+	NET_TAP_QUEUES_MAX = RTE_MP_MAX_FD_NUM / 2,
+	VHOST_NET_QUEUES_MAX =
+		RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0) ? 8 : (int)PORT_QUEUES_MAX,
+	/* descriptors of sent frames that a ring of vhost-net keeps: a batch's or two */
+	TX_KEPT = 2 * BATCH_MAX,
 };
 
 /*
- * To find a queue empty costs a read(2), about 0.7 us. So a queue that was just read empty is left
- * alone for a time, which doubles while nothing comes: the other queues of the worker lose less
- * than a hundredth to an idle TAP.
+ * To find a queue of net_tap empty costs a read(2), about 0.7 us. So a queue that was just read
+ * empty is left alone for a time, which doubles while nothing comes: the other queues of the worker
+ * lose less than a hundredth to an idle TAP.
  */
 struct tap_queue {
 	alignas(64) uint64_t next_poll; /* worker only; TSC */
@@ -51,7 +56,8 @@ struct tap {
 	struct ethdev *ethdev;	   /* the same */
 	struct watch *watch;	   /* control */
 	struct tap *next;	   /* control */
-	uint64_t gap_min, gap_max; /* as ethdev; TSC cycles */
+	uint32_t from_host;	   /* control; offloads that the host may ask for */
+	uint64_t gap_min, gap_max; /* as ethdev; TSC cycles; 0: none, for a ring */
 	struct tap_queue queues[PORT_QUEUES_MAX];
 };
 
@@ -93,15 +99,24 @@ check_mac(const struct port_conf *conf, struct error *e)
 		conf->name);
 }
 
+static bool
+is_vhost_net(const struct port_conf *conf)
+{
+	return conf->tap.backend == PORT_BACKEND_VHOST_NET;
+}
+
 static int
 check_queues(const struct port_conf *conf, struct error *e)
 {
-	if (conf->queues <= QUEUES_MAX)
+	int max = is_vhost_net(conf) ? VHOST_NET_QUEUES_MAX : NET_TAP_QUEUES_MAX;
+
+	if (conf->queues <= max)
 		return 0;
 	return error_set(e, -EINVAL,
-			 "port %s: queues: %u is more than the %d that the driver net_tap of %s "
-			 "can take",
-			 conf->name, conf->queues, QUEUES_MAX, rte_version());
+			 "port %s: queues: %u is more than the %d that the driver %s of %s can "
+			 "take",
+			 conf->name, conf->queues, max,
+			 is_vhost_net(conf) ? "net_virtio_user" : "net_tap", rte_version());
 }
 
 static int
@@ -118,7 +133,7 @@ tap_check(const struct port_conf *conf, struct error *e)
 	if (err == 0)
 		err = check_queues(conf, e);
 	if (err == 0)
-		err = device_check_tun(conf->name, e);
+		err = device_check_machine(conf, e);
 	if (err)
 		return err;
 	/* one of our own may be about to be replaced */
@@ -164,7 +179,40 @@ set_addresses(const struct port *port, struct error *e)
 }
 
 static int
-open_device(struct tap *t, struct error *e)
+open_vhost_net(struct tap *t, struct error *e)
+{
+	struct port *port = t->port;
+	const struct ethdev_conf conf = {
+		.n_rxq = port->conf.queues,
+		.n_txq = port->conf.queues,
+		.n_rx_desc = DEVICE_RING_LEN,
+		.n_tx_desc = DEVICE_RING_LEN,
+		.n_tx_kept = TX_KEPT,
+		.gives_any = true,
+		.offloads = true,
+		.any_mtu = true, /* the interface's counts */
+	};
+	int err = device_create(&t->device, port, e);
+
+	if (err)
+		return err;
+	t->ethdev = ethdev_open(t->device.dpdk_port, &conf, port, e);
+	if (!t->ethdev)
+		return -EINVAL;
+	err = device_set_mtu(&t->device, port->conf.name, port_mtu(port), e);
+	return err ? err : device_set_up(&t->device, port->conf.name, e);
+}
+
+static const char *
+mtu_advice(void)
+{
+	return RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
+		       ? "use backend: vhost-net, or DPDK 23.11 or later"
+		       : NULL;
+}
+
+static int
+open_net_tap(struct tap *t, struct error *e)
 {
 	struct port *port = t->port;
 	uint32_t n_segs = (port_frame_max(port) + 2 * FRAME_TAG_LEN) / RX_SEGMENT_LEN + 1;
@@ -173,6 +221,7 @@ open_device(struct tap *t, struct error *e)
 		.n_txq = port->conf.queues, /* net_tap pairs them */
 		.n_rx_desc = (uint16_t)n_segs,
 		.gives_any = true,
+		.mtu_advice = mtu_advice(),
 	};
 	struct device_signals signals;
 	int err;
@@ -182,7 +231,21 @@ open_device(struct tap *t, struct error *e)
 	if (err == 0)
 		t->ethdev = ethdev_open(t->device.dpdk_port, &conf, port, e);
 	device_give_signals(&signals);
+	t->gap_min = rte_get_tsc_hz() * POLL_GAP_MIN_US / 1000000;
+	t->gap_max = rte_get_tsc_hz() * POLL_GAP_MAX_US / 1000000;
 	return err ? err : t->ethdev ? 0 : -EINVAL;
+}
+
+/* What the host may leave to us, and we to it. */
+static void
+tap_set_offloads(struct port *port, uint32_t offloads)
+{
+	struct tap *t = port->priv;
+
+	t->from_host = ethdev_rx_offloads(t->ethdev) & offloads;
+	if (is_vhost_net(&port->conf))
+		device_set_offloads(&t->device, t->from_host);
+	port_set_offloads(port, ethdev_offloads(t->ethdev) & offloads);
 }
 
 static void
@@ -219,15 +282,14 @@ tap_open(struct port *port, struct error *e)
 	if (!t)
 		return error_set(e, -ENOMEM, "port %s: out of memory", port->conf.name);
 	*t = (struct tap){.port = port, .device.fd = -1, .next = taps};
-	t->gap_min = rte_get_tsc_hz() * POLL_GAP_MIN_US / 1000000;
-	t->gap_max = rte_get_tsc_hz() * POLL_GAP_MAX_US / 1000000;
 	taps = t;
 	port->priv = t;
-	err = open_device(t, e);
+	err = is_vhost_net(&port->conf) ? open_vhost_net(t, e) : open_net_tap(t, e);
 	if (err == 0)
 		err = set_addresses(port, e);
 	if (err)
 		goto fail;
+	tap_set_offloads(port, port->conf.offloads);
 	t->watch = watch_start(port, t->device.fd, e);
 	if (!t->watch) {
 		err = -EIO;
@@ -255,7 +317,10 @@ tap_set_mtu(struct port *port, uint16_t mtu, struct error *e)
 				 "port %s: mtu: the interface %s was moved, renamed or deleted on "
 				 "the host: delete the port and add it again",
 				 port->conf.name, t->device.ifname);
-	return ethdev_set_mtu(t->ethdev, port->conf.name, mtu, e);
+	err = ethdev_set_mtu(t->ethdev, port->conf.name, mtu, e);
+	if (err == 0 && is_vhost_net(&port->conf))
+		err = device_set_mtu(&t->device, port->conf.name, mtu, e);
+	return err;
 }
 
 static uint32_t
@@ -293,13 +358,22 @@ tap_tx(struct port *port, struct batch *batch, uint64_t set, struct worker *work
 	return ethdev_tx(t->ethdev, batch, set, worker, stats);
 }
 
-/* The kernel has each frame when it was written. */
+/* The kernel has each frame when it was written, and the driver wakes vhost-net's thread. */
 static void
 tap_notify(struct port *port, struct worker *worker, struct port_stats *stats)
 {
 	(void)port;
 	(void)worker;
 	(void)stats;
+}
+
+static void
+report_offloads(struct report *report, const char *key, uint32_t offloads)
+{
+	char text[OFFLOAD_TEXT_MAX];
+
+	offload_text(offloads, text);
+	report->text(report, key, text);
 }
 
 static void
@@ -328,6 +402,10 @@ tap_show(struct port *port, struct report *report)
 	if (place == DEVICE_HERE &&
 	    netlink_get_link(NETLINK_OWN_NAMESPACE, ifname, &link, &why) == 0)
 		report->number(report, "host_tx_dropped", link.n_tx_dropped);
+	report->text(report, "backend", is_vhost_net(&port->conf) ? "vhost-net" : "net_tap");
+	report_offloads(report, "offloads_from_host", t->from_host);
+	report_offloads(report, "offloads_to_host",
+			atomic_load_explicit(&port->offloads, memory_order_relaxed));
 	ethdev_show(t->ethdev, report);
 }
 
@@ -338,6 +416,7 @@ const struct port_ops tap_port_ops = {
 	.open = tap_open,
 	.close = tap_close,
 	.set_mtu = tap_set_mtu,
+	.set_offloads = tap_set_offloads,
 	.rx = tap_rx,
 	.release = tap_release,
 	.tx = tap_tx,

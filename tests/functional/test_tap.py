@@ -3,6 +3,7 @@
 own IP stack behind it."""
 
 import json
+import os
 import re
 import subprocess
 
@@ -160,8 +161,8 @@ def test_long_frames():
     with Daemon() as d:
         done = d.ctl_run('port', 'add', 't', 'type=tap', f'mtu={mtu}')
         if done.returncode != 0:  # DPDK 22.11
-            said = re.search(r'port t: mtu: 9000 is more than .* takes: (\d+)$',
-                             done.stderr.strip())
+            said = re.search(r'port t: mtu: 9000 is more than .* takes: (\d+): use backend: '
+                             r'vhost-net, or DPDK 23.11 or later$', done.stderr.strip())
             assert said, done.stderr
             mtu = int(said[1])
     with Net({'g': 'server', 't': 'tap'}, conf={n: {'mtu': mtu} for n in 'gt'}) as net:
@@ -173,6 +174,43 @@ def test_long_frames():
                       enumerate([*range(1400, longest, max(1, mtu // 40)), longest])]
             got = net.exchange(src, dst, frames, window=16)
             net.check_frames([f for _, f in got], frames, f'{src} to {dst}')
+
+
+def test_vhost_net_missing():
+    """Where there is no vhost-net, that is said with what to do, and nothing is left behind; the
+    port of a configuration that is there at the start waits."""
+    if os.path.exists('/dev/vhost-net'):
+        pytest.skip('this machine has vhost-net')
+    conf = {'name': 't', 'type': 'tap', 'backend': 'vhost-net'}
+    said = ('port t: backend: /dev/vhost-net is missing: load the module with `modprobe vhost_net` '
+            '(in a container, pass the device in), or use backend: net_tap')
+    with Daemon() as d:
+        assert d.ctl_fail('port', 'add', 't', 'type=tap', 'backend=vhost-net') == \
+            f'vswitchctl: {said}'
+        assert not exists('t')
+        d.ctl('port', 'add', 't', 'type=tap', 'backend=net_tap')
+        assert d.port('t')['details']['backend'] == 'net_tap'
+    with Daemon({'ports': [conf]}, start=False) as d:
+        d.start()
+        assert said in d.log()
+
+
+def test_backend_unknown():
+    """Backends there are two, with queues as each has them."""
+    with Daemon() as d:
+        assert d.ctl_fail('port', 'add', 't', 'type=tap', 'backend=vhost') == \
+            'vswitchctl: port t: backend: "vhost" is none of: net_tap, vhost-net'
+        said = d.ctl_run('port', 'add', 't', 'type=tap', 'backend=vhost-net', 'queues=16').stderr
+        assert 'queues: 16 is more than the 8 that' in said or 'backend: ' in said
+
+
+def test_offloads_of_net_tap():
+    """It leaves nothing to the host, nor the host to us."""
+    with Daemon({'ports': [{'name': 't', 'type': 'tap'}]}) as d:
+        d.wait_link('t')
+        found = d.port('t')['details']
+        assert (found['backend'], found['driver']) == ('net_tap', 'net_tap')
+        assert (found['offloads_from_host'], found['offloads_to_host']) == ('none', 'none')
 
 
 def test_longer_than_the_mtu():

@@ -38,6 +38,7 @@ static const char full[] =
 	"     permissions: \"0600\", max_macs: 7, offloads: {tso: false}}\n"
 	"  - {name: vm2, type: vhost-user, socket: /tmp/\xc3\xa4.sock}\n"
 	"  - {name: inband, type: tap, ifname: vs-inband, mac: \"52:54:00:77:00:FE\",\n"
+	"     backend: vhost-net,\n"
 	"     address: [10.77.0.254/24, \"fd77::fe/64\"], queues: 2, max_macs: 9}\n"
 	"  - {name: tap2, type: tap}\n"
 	"  - {name: up0, type: vf, pf: eth2, vf: 2, num_vfs: 4, mac: \"52:54:00:77:01:00\",\n"
@@ -172,6 +173,7 @@ test_full(void **state)
 	assert_int_equal(p[1].max_macs, 4096);
 	assert_int_equal(p[1].n_lcores, 0);
 
+	assert_int_equal(p[2].tap.backend, PORT_BACKEND_VHOST_NET);
 	assert_true(p[2].tap.has_mac);
 	assert_memory_equal(&p[2].tap.mac, mac, 6);
 	assert_int_equal(p[2].tap.n_addresses, 2);
@@ -183,6 +185,7 @@ test_full(void **state)
 	assert_memory_equal(&p[2].tap.addresses[1].in6, fd77, 16);
 
 	assert_string_equal(p[3].tap.ifname, "tap2");
+	assert_int_equal(p[3].tap.backend, PORT_BACKEND_NET_TAP);
 	assert_false(p[3].tap.has_mac);
 	assert_true(p[3].max_macs == (uint32_t)PORT_MACS_UNLIMITED);
 	conf_free(conf);
@@ -284,6 +287,7 @@ test_same_port(void **state)
 		{0, offsetof(struct port_conf, vhost.group), 1},
 		{0, offsetof(struct port_conf, vhost.permissions), 1},
 		{2, offsetof(struct port_conf, tap.ifname), 1},
+		{2, offsetof(struct port_conf, tap.backend), 1},
 		{2, offsetof(struct port_conf, tap.has_mac), 1},
 		{2, offsetof(struct port_conf, tap.mac.ether_addr_octet[5]), 1},
 		{2, offsetof(struct port_conf, tap.n_addresses), 3},
@@ -371,8 +375,8 @@ test_add_and_del(void **state)
 	add_refused(
 		base, "{name: x, foo: 1}",
 		"foo: there is no such key; there are name, type, lcores, queues, mtu, max_macs, "
-		"offloads, socket, mode, datapath, owner, group, permissions, ifname, mac, "
-		"address, filter, "
+		"offloads, socket, mode, datapath, owner, group, permissions, ifname, backend, "
+		"mac, address, filter, "
 		"vlans, pf, vf, num_vfs, pci, vlan, trust, spoofcheck, link_state, min_rate, "
 		"max_rate, devargs");
 	add_refused(base, "{name: vm3, type: tap, lcores: [2]}",

@@ -28,6 +28,7 @@
 #include "device.h"
 #include "error.h"
 #include "netlink.h"
+#include "offload.h"
 #include "port.h"
 #include "watch.h"
 
@@ -285,6 +286,42 @@ places(void **state)
 	close(fd);
 }
 
+/* By a descriptor without a queue, as device.c keeps one. */
+static void
+offloads(void **state)
+{
+	struct ifreq ifr = {.ifr_name = "dum",
+			    .ifr_flags =
+				    (short)(IFF_TAP | IFF_MULTI_QUEUE | IFF_NO_PI | IFF_VNET_HDR)};
+	struct tap_device dev = {.ifname = "dum"};
+	int queue;
+
+	(void)state;
+	need_namespace();
+	close(tap_open("dum")); /* skips without /dev/net/tun */
+	dev.fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	queue = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	assert_int_equal(ioctl(dev.fd, TUNSETIFF, &ifr), 0);
+	assert_int_equal(ioctl(queue, TUNSETIFF, &ifr), 0);
+	ifr = (struct ifreq){.ifr_flags = IFF_DETACH_QUEUE};
+	assert_int_equal(ioctl(dev.fd, TUNSETQUEUE, &ifr), 0);
+	device_set_offloads(&dev, OFFLOAD_ALL);
+	run("ethtool -k dum | grep -q '^tx-checksumming: on'");
+	run("ethtool -k dum | grep -q 'tx-tcp-segmentation: on'");
+	run("ethtool -k dum | grep -q 'tx-tcp6-segmentation: on'");
+	run("ethtool -k dum | grep -q 'tx-tcp-ecn-segmentation: off'");
+	device_set_offloads(&dev, OFFLOAD_CHECKSUM | OFFLOAD_TSO6);
+	run("ethtool -k dum | grep -q 'tx-tcp-segmentation: off'");
+	run("ethtool -k dum | grep -q 'tx-tcp6-segmentation: on'");
+	device_set_offloads(&dev, OFFLOAD_TSO);
+	run("ethtool -k dum | grep -q '^tx-checksumming: off'");
+	run("ethtool -k dum | grep -q 'tx-tcp6-segmentation: off'");
+	run("ip link del dum");
+	device_set_offloads(&dev, OFFLOAD_ALL);
+	close(queue);
+	close(dev.fd);
+}
+
 /* Waits until the port is as expected, with a reason that holds the text. */
 static void
 assert_port_gets(struct port *port, bool up, const char *text)
@@ -405,7 +442,7 @@ main(void)
 		cmocka_unit_test(messages),	   cmocka_unit_test(messages_of_own_namespace),
 		cmocka_unit_test(places),	   cmocka_unit_test(link_of_interface),
 		cmocka_unit_test(names),	   cmocka_unit_test(signals),
-		cmocka_unit_test(other_namespace),
+		cmocka_unit_test(other_namespace), cmocka_unit_test(offloads),
 	};
 
 	return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
