@@ -77,6 +77,12 @@ def fixture_virtio(virtio_guest):
     yield from lent(virtio_guest)
 
 
+@pytest.fixture(scope='session', name='vhost_guest')
+def fixture_vhost_guest(sriov_image, tmp_path_factory):
+    """A guest without NICs, whose kernel has vhost-net."""
+    yield from booted(SriovGuest('vhost', tmp_path_factory.mktemp('g'), sriov_image, []))
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport():
     """With a failure comes what QEMU and the guest's kernel said."""
