@@ -126,7 +126,7 @@ test_set(void **state)
 		"{\"name\":\"in\"}");
 	answers("port.set", "{\"name\":\"in\",\"offloads\":{\"uso\":false}}", "{\"name\":\"in\"}");
 	assert_string_equal(fake.journal,
-			    "mtu in 9000; offloads in 0x63; add vm2; offloads in 0x3; add vm2; ");
+			    "mtu in 9000; offloads in 0xe3; add vm2; offloads in 0x83; add vm2; ");
 	assert_ptr_equal(switch_port_find(&fake.sw, "in"), in);
 	answers("port.set", "{\"name\":\"in\"}", "{\"name\":\"in\"}");
 	answers("port.show", "{\"name\":\"in\"}",
