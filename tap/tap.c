@@ -368,15 +368,6 @@ tap_notify(struct port *port, struct worker *worker, struct port_stats *stats)
 }
 
 static void
-report_offloads(struct report *report, const char *key, uint32_t offloads)
-{
-	char text[OFFLOAD_TEXT_MAX];
-
-	offload_text(offloads, text);
-	report->text(report, key, text);
-}
-
-static void
 tap_show(struct port *port, struct report *report)
 {
 	const struct tap *t = port->priv;
@@ -403,9 +394,9 @@ tap_show(struct port *port, struct report *report)
 	    netlink_get_link(NETLINK_OWN_NAMESPACE, ifname, &link, &why) == 0)
 		report->number(report, "host_tx_dropped", link.n_tx_dropped);
 	report->text(report, "backend", is_vhost_net(&port->conf) ? "vhost-net" : "net_tap");
-	report_offloads(report, "offloads_from_host", t->from_host);
-	report_offloads(report, "offloads_to_host",
-			atomic_load_explicit(&port->offloads, memory_order_relaxed));
+	offload_report(report, "offloads_from_host", t->from_host);
+	offload_report(report, "offloads_to_host",
+		       atomic_load_explicit(&port->offloads, memory_order_relaxed));
 	ethdev_show(t->ethdev, report);
 }
 

@@ -69,15 +69,6 @@ report_features(uint64_t features, struct report *report)
 	report->text(report, "features", text);
 }
 
-static void
-report_offloads(struct report *report, const char *key, uint32_t offloads)
-{
-	char text[OFFLOAD_TEXT_MAX];
-
-	offload_text(offloads, text);
-	report->text(report, key, text);
-}
-
 /* "0:256 1:256": each queue pair that is on, with the size of its rings. */
 static void
 report_rings(const struct session_view *view, struct report *report)
@@ -113,8 +104,8 @@ details_report(struct port *port, struct report *report)
 	report->text(report, "socket", port->conf.vhost.socket);
 	report->text(report, "mode", port->conf.vhost.is_client ? "client" : "server");
 	report->text(report, "datapath", port->conf.vhost.is_library ? "library" : "direct");
-	report_offloads(report, "offloads_allowed",
-			atomic_load_explicit(&s->offloads, memory_order_relaxed));
+	offload_report(report, "offloads_allowed",
+		       atomic_load_explicit(&s->offloads, memory_order_relaxed));
 	/* the lock also keeps the view: who takes it away has it */
 	pthread_mutex_lock(&s->lock);
 	view = atomic_load_explicit(&s->view, memory_order_relaxed);
@@ -126,9 +117,9 @@ details_report(struct port *port, struct report *report)
 		report->text(report, "ring_layout",
 			     s->features >> VIRTIO_F_RING_PACKED & 1 ? "packed" : "split");
 		report_features(s->features, report);
-		report_offloads(report, "offloads_from_guest", feature_from_guest(s->features));
-		report_offloads(report, "offloads_to_guest",
-				atomic_load_explicit(&port->offloads, memory_order_relaxed));
+		offload_report(report, "offloads_from_guest", feature_from_guest(s->features));
+		offload_report(report, "offloads_to_guest",
+			       atomic_load_explicit(&port->offloads, memory_order_relaxed));
 		report->number(report, "queue_pairs_on", count_pairs(s->ready));
 		report->number(report, "memory_regions", s->n_regions);
 	}

@@ -14,6 +14,8 @@
 #include <rte_common.h>
 #include <rte_hash_crc.h>
 
+#include "port.h"
+
 enum {
 	TYPE_AT = 12, /* of the first EtherType */
 	TYPE_LEN = 2,
@@ -238,4 +240,13 @@ offload_text(uint32_t offloads, char text[OFFLOAD_TEXT_MAX])
 		if (offloads & names[i].offload)
 			len += (size_t)snprintf(text + len, OFFLOAD_TEXT_MAX - len, "%s%s",
 						len ? " " : "", names[i].name);
+}
+
+void
+offload_report(struct report *report, const char *key, uint32_t offloads)
+{
+	char text[OFFLOAD_TEXT_MAX];
+
+	offload_text(offloads, text);
+	report->text(report, key, text);
 }

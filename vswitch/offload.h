@@ -18,6 +18,8 @@
 
 #include "frame.h"
 
+struct report;
+
 /* Bits of a set: of what a frame asks for, and of what a receiver takes. */
 enum offload {
 	OFFLOAD_CHECKSUM = 1 << 0, /* the sum from csum_start on is to be put in at csum_offset */
@@ -107,6 +109,9 @@ enum {
 
 /* "checksum tso4 tso6", or "none", for people. */
 void offload_text(uint32_t offloads, char text[OFFLOAD_TEXT_MAX]);
+
+/* The same to a report. */
+void offload_report(struct report *report, const char *key, uint32_t offloads);
 
 /* One receiver's share of a batch on the way through offload_next(). */
 struct offload_work {
