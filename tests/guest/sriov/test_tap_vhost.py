@@ -243,6 +243,26 @@ def test_mtu_live(vhost_guest):
             b.ping_host(mtu - 28 if mtu < 1500 else 1472)
 
 
+def test_offloads_live(vhost_guest):
+    """What the port may use no more, the kernel is not offered, and does itself from then on."""
+    with Bench(vhost_guest) as b:
+        b.know()
+
+        def offered():
+            found = vhost_guest.run('ethtool -k vs-inband')
+            return tuple(f'{name}: on' in found for name in
+                         ('tx-checksumming', 'tx-tcp-segmentation', 'tx-tcp6-segmentation'))
+        assert offered() == (True, True, True)
+        for word, text, expected in (
+                ('tso=false', 'checksum', (True, False, False)),
+                ('checksum=false', 'none', (False, False, False)),
+                ('checksum=true', 'checksum tso4 tso6', (True, True, True))):
+            b.d.ctl('port', 'set', 'inband', f'offloads.{word}')
+            assert b.show('offloads_from_host') == b.show('offloads_to_host') == text
+            assert offered() == expected
+            b.ping_host(1000)
+
+
 def test_queues(vhost_guest):
     """Two queues with two workers: the kernel spreads its flows over both, each in order; and what
     comes from the station reaches it by both."""
