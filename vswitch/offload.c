@@ -117,6 +117,15 @@ offload_parse(const struct frame *f, struct offload_headers *h)
 	return h->payload <= f->head_len;
 }
 
+/* CRC-32C of more bytes. rte_hash_crc() reads words, which are to be aligned. */
+static uint32_t
+crc_add(uint32_t crc, const uint8_t *at, uint32_t len)
+{
+	for (; len > 0 && (uintptr_t)at % sizeof(uint64_t) != 0; at++, len--)
+		crc = rte_hash_crc_1byte(*at, crc);
+	return rte_hash_crc(at, len, crc);
+}
+
 /*
  * SCTP has a CRC instead of the sum that virtio knows. DPDK's drivers ask for it all the same,
  * in the place of its checksum; nobody else would put it in.
@@ -130,9 +139,9 @@ put_sctp_checksum(struct frame *f, uint32_t start)
 	if (start + SCTP_LEN > f->head_len)
 		return false;
 	memset(at, 0, sizeof(crc));
-	crc = rte_hash_crc(f->head + start, f->head_len - start, UINT32_MAX);
+	crc = crc_add(UINT32_MAX, f->head + start, f->head_len - start);
 	for (uint32_t i = 0; i < f->n_pieces; i++)
-		crc = rte_hash_crc(f->body[i].addr, f->body[i].len, crc);
+		crc = crc_add(crc, f->body[i].addr, f->body[i].len);
 	crc = ~crc;
 	memcpy(at, &crc, sizeof(crc)); /* the lowest byte first: RFC 9260 appendix A */
 	return true;

@@ -5,15 +5,12 @@ It lives in a network namespace that a sleeping process holds, so that nothing i
 run ends. Its work is done by the kernel in the thread that writes to a TAP: perf_tap's.
 """
 import contextlib
-import ctypes
 import os
 import platform
 import shutil
 import signal
 
-from dut import Dut, DutError, run_tool
-
-CLONE_NEWNET = 0x40000000
+from dut import Dut, DutError, namespace_of, run_tool
 
 
 class Bridge(Dut):
@@ -76,27 +73,8 @@ class Bridge(Dut):
             self.ip('link', 'set', tap, 'master', 'br0', 'mtu', str(self.wiring.mtu), 'up')
         self.ip('link', 'set', 'br0', 'up')
 
-    @contextlib.contextmanager
     def inside(self):
-        """What is started meanwhile is in its network namespace."""
-        libc = ctypes.CDLL(None, use_errno=True)
-
-        def enter(fd):
-            if libc.setns(fd, CLONE_NEWNET) < 0:
-                raise DutError(f'bridge: no way into its network namespace: '
-                               f'{os.strerror(ctypes.get_errno())}')
-
-        with contextlib.ExitStack() as stack:
-            try:
-                home, there = (stack.enter_context(open(f'/proc/{pid}/ns/net', 'rb'))
-                               for pid in ('self', self.process.pid))
-            except OSError as e:
-                raise DutError(f'bridge: no way into its network namespace: {e.strerror}') from e
-            enter(there.fileno())
-            try:
-                yield
-            finally:
-                enter(home.fileno())
+        return namespace_of(self.name, self.process.pid)
 
     def pause(self):
         """It does nothing unless somebody sends."""

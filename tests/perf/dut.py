@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 NICE = -20
 PR_SET_PDEATHSIG = 1
+CLONE_NEWNET = 0x40000000
 ETHER_LEN = 14  # an MTU does not count the Ethernet header
 
 
@@ -48,6 +49,29 @@ def prefer(pid):
         pathlib.Path(f'/proc/{pid}/autogroup').write_text(str(NICE))
     except OSError:
         pass
+
+
+@contextlib.contextmanager
+def namespace_of(name, pid):
+    """What is started meanwhile is in the network namespace of a process of a device."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def enter(fd):
+        if libc.setns(fd, CLONE_NEWNET) < 0:
+            raise DutError(f'{name}: no way into its network namespace: '
+                           f'{os.strerror(ctypes.get_errno())}')
+
+    with contextlib.ExitStack() as stack:
+        try:
+            home, there = (stack.enter_context(open(f'/proc/{of}/ns/net', 'rb'))
+                           for of in ('self', pid))
+        except OSError as e:
+            raise DutError(f'{name}: no way into its network namespace: {e.strerror}') from e
+        enter(there.fileno())
+        try:
+            yield
+        finally:
+            enter(home.fileno())
 
 
 @dataclass(frozen=True)
