@@ -23,15 +23,17 @@
 
 enum {
 	TURN_SLACK_US = 25,  /* service that a busy port may be ahead of another one */
-	TURN_BATCH_US = 20,  /* that a batch should take at most */
-	TURN_COST_MAX = 10,  /* times that, and once more for each port that it touched: beyond, the
-				CPU was taken from us */
+	TURN_BATCH_US = 100, /* that a batch should take at most: one that goes to 64 ports needs
+				some frames for each of them, or most of its time is lost */
+	TURN_COST_US = 20,   /* that a batch may be charged TURN_COST_MAX times, and once more for
+				each port that it touched: beyond, the CPU was taken from us */
+	TURN_COST_MAX = 10,
 	TURN_NOTIFY_US = 10, /* that to notify a port takes at most; beyond, the same */
 };
 
 /* What all ports of a worker have in common. */
 struct turns {
-	uint64_t slack_cycles, batch_cycles, notify_cycles; /* ro once it runs */
+	uint64_t slack_cycles, batch_cycles, cost_cycles, notify_cycles; /* ro once it runs */
 	uint64_t served; /* cycles: no port that waits has had less service; never falls */
 	uint64_t least;	 /* the least service of a port that has to wait after this round */
 	uint64_t most;	 /* the most service of all */
@@ -51,6 +53,7 @@ turns_init(struct turns *all, uint64_t hz)
 	*all = (struct turns){
 		.slack_cycles = TURN_SLACK_US * hz / 1000000,
 		.batch_cycles = TURN_BATCH_US * hz / 1000000,
+		.cost_cycles = TURN_COST_US * hz / 1000000,
 		.notify_cycles = TURN_NOTIFY_US * hz / 1000000,
 	};
 }
@@ -107,7 +110,7 @@ turn_took(struct turns *all, struct turn *t, uint64_t cycles, uint32_t n_touched
 
 	if (__builtin_expect(cycles > all->batch_cycles, 0)) {
 		t->cut = (uint16_t)(BATCH_MAX - RTE_MAX(burst / 2, 1u));
-		cycles = RTE_MIN(cycles, (TURN_COST_MAX + n_touched) * all->batch_cycles);
+		cycles = RTE_MIN(cycles, (TURN_COST_MAX + n_touched) * all->cost_cycles);
 	} else if (__builtin_expect(t->cut > 0 && is_full && cycles < all->batch_cycles / 2, 0)) {
 		t->cut--; /* slowly: a few frames that cost little say nothing of the others */
 	}
