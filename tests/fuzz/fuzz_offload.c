@@ -122,6 +122,8 @@ check_whole(const struct frame *g, const struct frame *f)
 static void
 finish(uint32_t accepted, bool has_pseudo)
 {
+	/* what the receiver has to take all of, or the frame is divided */
+	const uint32_t divided = OFFLOAD_SEGMENTS | OFFLOAD_EXTENSIONS;
 	const struct frame *f = &from.frames[0];
 	uint32_t at = 0, n = 0;
 	struct offload_headers h;
@@ -136,7 +138,7 @@ finish(uint32_t accepted, bool has_pseudo)
 
 			if (g->offloads & ~accepted)
 				abort();
-			if (!(f->offloads & ~accepted & OFFLOAD_SEGMENTS))
+			if (!(f->offloads & ~accepted & divided))
 				check_whole(g, f);
 			else if (offload_parse(f, &h))
 				check_segment(g, &h, &at, has_pseudo);
@@ -144,7 +146,7 @@ finish(uint32_t accepted, bool has_pseudo)
 				abort();
 		}
 	}
-	if (n == 0 || (f->offloads & ~accepted & OFFLOAD_SEGMENTS && h.payload + at != f->len))
+	if (n == 0 || (f->offloads & ~accepted & divided && h.payload + at != f->len))
 		abort();
 }
 
