@@ -19,6 +19,7 @@ from tap import unshare_net  # noqa: E402  after the path to it
 def pytest_configure(config):
     """Markers, and a machine that these tests can run on."""
     config.addinivalue_line('markers', 'quick: also run on the build that is not sanitized')
+    config.addinivalue_line('markers', 'long: only by tests/run --long')
     if os.geteuid() != 0:
         pytest.exit('functional tests need root: sudo tests/run', 2)
     unshare_net()

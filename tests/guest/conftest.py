@@ -19,8 +19,9 @@ from guest import build_image  # noqa: E402
 from tap import unshare_net  # noqa: E402
 
 
-def pytest_configure():
-    """A machine that these tests can run on."""
+def pytest_configure(config):
+    """Markers, and a machine that these tests can run on."""
+    config.addinivalue_line('markers', 'long: only by tests/run --long')
     if os.geteuid() != 0:
         pytest.exit('guest tests need root: sudo tests/run', 2)
 
