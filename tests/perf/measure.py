@@ -28,6 +28,7 @@ class Limits:
     windows: int
     latency_ms: int
     trial_ms: int
+    looks: int = 10  # at the latency of one load
     trials: int = 5  # of one rate, when somebody else had the CPU
 
 
@@ -164,24 +165,32 @@ def full_rate(turn, asker, dut, counters):
 
 
 def latency(turn, asker, dut, counters):
-    """Times at a part of the rate that it has right now; clean if the windows around it are."""
+    """Times at a part of the rate that it has right now; clean if the windows around it are.
+
+    Many short looks instead of a long one: a machine that pauses every few milliseconds leaves some
+    of them alone, and the tail is told by those.
+    """
     full = asker.window()
     rate = full['mpps'] * turn.case.load / 100
-    answer = asker.ask('latency', rate=round(rate, 5), ms=asker.limits.latency_ms)
+    looks = [asker.ask('latency', rate=round(rate, 5), ms=asker.limits.latency_ms)
+             for _ in range(asker.limits.looks)]
     after = asker.window()
-    if not answer['n']:
+    if not all(look['n'] for look in looks):
         raise GeneratorError(f'{dut.name}: not one frame arrived at {turn.case.load} % load')
-    if answer['rate'] < LOAD_SENT * rate:
+    if statistics.median(look['rate'] for look in looks) < LOAD_SENT * rate:
         turn.spoil(SLOW)
-    usual = {'p50_us': answer['p50_ns'] / 1000, 'mpps': answer['rate'],
-             'lost_ppm': answer['lost'] / (answer['n'] + answer['lost']) * 1e6,
-             **idle_of(dut, answer)}
-    tail = {'p99_us': answer['p99_ns'] / 1000, 'p999_us': answer['p999_ns'] / 1000}
-    turn.every |= usual | tail
-    if full['clean'] and answer['clean'] and after['clean']:
-        turn.clean |= usual
-        if asker.is_clean_in_time(answer):
-            turn.clean |= tail
+
+    def usual(look):
+        return {'p50_us': look['p50_ns'] / 1000, 'mpps': look['rate'],
+                'lost_ppm': look['lost'] / (look['n'] + look['lost']) * 1e6, **idle_of(dut, look)}
+
+    def tail(look):
+        return {'p99_us': look['p99_ns'] / 1000, 'p999_us': look['p999_ns'] / 1000}
+
+    turn.every |= medians(looks, usual) | medians(looks, tail)
+    if full['clean'] and after['clean']:
+        turn.clean |= medians([look for look in looks if look['clean']], usual)
+        turn.clean |= medians([look for look in looks if asker.is_clean_in_time(look)], tail)
 
 
 def is_without_loss(asker, rate, n_trials):

@@ -25,7 +25,7 @@ LARGE_LIMIT = 100  # of 9000 bytes: no receive ring overflows
 TSO_FRAMES = 300
 SKIPPED = 77  # exit code: nothing could be tested here
 LIMITS = Limits(probe_ns=1e9, window_ms=30, windows=1, latency_ms=30, trial_ms=20,
-                trials=1)
+                looks=1, trials=1)
 SMALL = {'macs': [1, 1000], 'ports': [2, 4], 'size': [64, 1518], 'load': [50]}
 SMOKE_DUTS = ('direct', 'library', 'testpmd', 'ovs', 'bridge')
 UNUSUAL = Setup(ring_size=64, event_idx=True, mergeable=False)
