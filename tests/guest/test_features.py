@@ -7,6 +7,7 @@ import time
 import pytest
 from guest import transfer
 from guestnet import GuestNet
+from marks import choose
 
 # virtio 1.2 §5.1.3 and §6
 MRG_RXBUF, MQ, INDIRECT, EVENT_IDX, VERSION_1, PACKED = 15, 22, 28, 29, 32, 34
@@ -40,9 +41,11 @@ VARIANTS = {
     'library': ({'datapath': 'library'}, '', {}, {MRG_RXBUF, VERSION_1, *OFFLOADS}, {PACKED}),
     'packed on library': ({'datapath': 'library'}, 'packed=on', {}, {PACKED, VERSION_1}, set()),
 }
+DEFAULT = ('default', 'guest_csum=off', 'mrg_rxbuf,guest_tso=off', 'legacy,mrg_rxbuf=off',
+           'packed,indirect,event_idx=off', 'packed,queues=2', 'packed on library')
 
 
-@pytest.mark.parametrize('name', VARIANTS)
+@pytest.mark.parametrize('name', choose(VARIANTS, *DEFAULT))
 def test_variant(image, name):
     """Ping and a file in both directions; the features are as this variant has them."""
     port, options, guest, must_have, must_lack = VARIANTS[name]

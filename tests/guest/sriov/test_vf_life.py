@@ -15,7 +15,6 @@ from vfnet import OUTSIDE, REMOVE_S, TAP, VM1, VfNet, remove_vfs, tagged, vf_mac
 
 OUTSIDE1 = '02:00:00:00:00:98'  # on the second wire
 VLAN1 = 100                     # port VLAN of up1
-MADE_ROUNDS, BOUND_ROUNDS = 12, 38  # of the former each takes the kernel 4 s
 
 
 @pytest.fixture(scope='module', name='net')
@@ -179,15 +178,15 @@ def unbind_and_restart(net, _pf, pci):
     net.daemon.ctl('port', 'restart', 'up0')
 
 
-def test_fifty_times(net, capsys):
-    """An uplink goes and comes 50 times under load: traffic passes again each time, and nothing is
-    left behind."""
+def go_and_come(net, capsys, n_made, n_bound):
+    """An uplink goes and comes under load: traffic passes again each time. Made anew are its VFs
+    n_made times, which takes the kernel 4 s, and it is bound anew n_bound times."""
     pf = net.uplinks['up0']
     net.guest.run(f'echo 0 >{pf.sys}/sriov_drivers_autoprobe')
     pci = pf.vf_pci(0)
     net.drain()
     n_before = net.details()['returns']
-    for act, rounds in ((remove_and_make, MADE_ROUNDS), (unbind_and_restart, BOUND_ROUNDS)):
+    for act, rounds in ((remove_and_make, n_made), (unbind_and_restart, n_bound)):
         pauses = []
         with pf.wire.sending([build(BROADCAST, OUTSIDE, n) for n in range(8)], 0.01), \
                 Listener(net) as listener:
@@ -201,10 +200,25 @@ def test_fifty_times(net, capsys):
             print(f'\n{rounds} times {act.__name__}: without traffic for min {min(pauses):.2f} s, '
                   f'median {statistics.median(pauses):.2f} s, max {max(pauses):.2f} s')
     net.drain()
-    assert net.details()['returns'] == n_before + MADE_ROUNDS + BOUND_ROUNDS
+    assert net.details()['returns'] == n_before + n_made + n_bound
     wait_until('the PF has all settings', lambda: is_as_asked(pf, 0), 30)
     wait_passes(net)
-    # a pool is retired until each of its mbufs is back, and the other uplink keeps what it sent
+
+
+def test_some_times(net, capsys):
+    """An uplink goes and comes under load."""
+    go_and_come(net, capsys, 1, 3)
+
+
+@pytest.mark.long
+def test_fifty_times(net, capsys):
+    """The same, very often."""
+    go_and_come(net, capsys, 12, 38)
+
+
+def test_nothing_is_left(net):
+    """After all that no mbuf is missing. A pool is retired until each of its mbufs is back, and the
+    other uplink keeps what it sent."""
     for name in net.uplinks:
         net.daemon.ctl('port', 'del', name)
     assert net.daemon.ctl('status')['retired_pools'] == 0

@@ -192,6 +192,7 @@ def test_what_the_pf_says(net):
     assert net.passes()
 
 
+@pytest.mark.long
 def test_two_cards(net):
     """VFs of two cards: a port is added and deleted while traffic flows; frames pass from one card
     to the other; a broadcast does not go round though both VFs get it back."""

@@ -160,6 +160,7 @@ def test_full_filter(virtio, pf):
         assert len(got) == n_2
 
 
+@pytest.mark.long
 def test_vlans_and_groups(virtio, pf):
     """Of tagged frames those get in whose VLAN the config names or a station uses; all groups."""
     with Bench(virtio, by_pf(pf, filter='mac-list', vlans=[30, 4094])) as b:
@@ -221,6 +222,7 @@ def test_link(virtio, pf):
         assert b.show('restarts') == 0
 
 
+@pytest.mark.long
 def test_vfs_go_and_come(virtio, pf):
     """While frames flow, the host takes the VFs away, which does not make it wait, and makes them
     again: the port is back by itself, with its filter; and the same after a restart."""
@@ -264,6 +266,7 @@ def test_vfs_go_and_come(virtio, pf):
     assert pci_driver(virtio, pci) == 'virtio-pci'
 
 
+@pytest.mark.long
 def test_two_vfs(virtio, pf):
     """Two VFs of one PF can make a loop, which is said; these two don't."""
     up1 = {'name': 'up1', 'type': 'vf', 'pci': pf.vf_pci(1)}
@@ -287,6 +290,7 @@ def test_two_vfs(virtio, pf):
         assert pf.vf_driver(1) == 'virtio-pci'
 
 
+@pytest.mark.long
 def test_ethdev(virtio, pf):
     """A VF that was bound by hand is the same by its devargs, with large frames here, and stays
     bound; who is not bound gets a sentence."""
@@ -311,7 +315,7 @@ def test_ethdev(virtio, pf):
     assert pci_driver(virtio, pci) == 'vfio-pci'
 
 
-@pytest.mark.parametrize('queues', (1, 2))
+@pytest.mark.parametrize('queues', (pytest.param(1, marks=pytest.mark.long), 2))
 def test_queues(virtio, queues):
     """A VF of several queues with two workers: flows are spread over the queues that the port asks
     for, and no frame comes to another."""
@@ -338,6 +342,7 @@ def test_queues(virtio, queues):
         assert b.drops() == {}
 
 
+@pytest.mark.long
 def test_crash(virtio, pf):
     """After a daemon that could not clean up, the next one has the VF, and leaves it as it found
     it."""
