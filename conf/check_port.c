@@ -212,13 +212,14 @@ check_port_tap(const struct where *w, const struct raw_port *raw, struct port_co
 	       struct error *e)
 {
 	static const struct check_word backends[] = {
+		{"tun", PORT_BACKEND_TUN},
 		{"net_tap", PORT_BACKEND_NET_TAP},
 		{"vhost-net", PORT_BACKEND_VHOST_NET},
 		{NULL, 0},
 	};
 	const char *ifname = raw->ifname ? raw->ifname : port->name;
 	const size_t len_max = sizeof(port->tap.ifname) - 1;
-	int backend = PORT_BACKEND_NET_TAP, rc;
+	int backend = PORT_BACKEND_TUN, rc;
 
 	if (!raw->ifname && strlen(ifname) > len_max)
 		return check_fail(w, "", -1, e,

@@ -70,8 +70,7 @@ print_port_tap(FILE *out, const struct port_conf *port)
 	char address[INET6_ADDRSTRLEN];
 
 	print_text(out, "    ifname", port->tap.ifname);
-	fprintf(out, "    backend: %s\n",
-		port->tap.backend == PORT_BACKEND_VHOST_NET ? "vhost-net" : "net_tap");
+	fprintf(out, "    backend: %s\n", port_backend_names[port->tap.backend]);
 	if (port->tap.has_mac)
 		print_mac(out, &port->tap.mac);
 	if (!port->tap.n_addresses)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* device.c: a TAP interface and the DPDK device on it, see device.h. */
+/* device.c: a TAP interface of the host's, see device.h. */
 #include "device.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,37 +14,20 @@
 
 #include <linux/if_tun.h>
 
-#include <rte_dev.h>
-#include <rte_errno.h>
-#include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_jhash.h>
-#include <rte_log.h>
-#include <rte_version.h>
 
 #include "error.h"
 #include "netlink.h"
 #include "offload.h"
 #include "port.h"
 
-#define TUN_PATH   "/dev/net/tun"
-#define VHOST_PATH "/dev/vhost-net"
+#define TUN_PATH "/dev/net/tun"
 
 enum {
-	MACHINE_ID_LEN = 32 /* characters */
-};
-
-struct driver {
-	const char *name; /* a device's name begins with it */
-	const char *library;
-	const char *log;   /* the type of its messages */
-	short queue_flags; /* that it attaches a queue with */
-};
-
-static const struct driver drivers[] = {
-	[PORT_BACKEND_NET_TAP] = {"net_tap", "librte_net_tap", "pmd.net.tap", 0},
-	[PORT_BACKEND_VHOST_NET] = {"net_virtio_user", "librte_net_virtio", "pmd.net.virtio.init",
-				    IFF_NO_PI | IFF_VNET_HDR},
+	MACHINE_ID_LEN = 32, /* characters */
+	/* TUN_F_USO4 and _USO6, which the headers of Linux 6.1 don't have; only both together */
+	TUN_USO = 0x20 | 0x40,
 };
 
 int
@@ -89,31 +72,6 @@ tun_open(const char *port_name, struct error *e)
 			 strerror(errno));
 }
 
-static int
-vhost_check(const char *port_name, struct error *e)
-{
-	int fd = open(VHOST_PATH, O_RDWR | O_CLOEXEC);
-
-	if (fd >= 0) {
-		close(fd);
-		return 0;
-	}
-	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
-		return error_set(e, -errno,
-				 "port %s: backend: " VHOST_PATH " is missing: load the module "
-				 "with `modprobe vhost_net` (in a container, pass the device in), "
-				 "or use backend: net_tap",
-				 port_name);
-	if (errno == EACCES || errno == EPERM)
-		return error_set(e, -errno,
-				 "port %s: backend: no right to open " VHOST_PATH ": run as root, "
-				 "or give the user read and write access to it, or use backend: "
-				 "net_tap",
-				 port_name);
-	return error_set(e, -errno, "port %s: backend: can't open " VHOST_PATH ": %s", port_name,
-			 strerror(errno));
-}
-
 int
 device_check_machine(const struct port_conf *conf, struct error *e)
 {
@@ -122,16 +80,14 @@ device_check_machine(const struct port_conf *conf, struct error *e)
 	if (fd < 0)
 		return fd;
 	close(fd);
-	return conf->tap.backend == PORT_BACKEND_VHOST_NET ? vhost_check(conf->name, e) : 0;
+	return 0;
 }
 
-/* Makes the interface, with the flags that the driver gives when it attaches its queues. */
 static int
-interface_create(struct tap_device *dev, const struct driver *driver, const char *port_name,
-		 struct error *e)
+interface_create(struct tap_device *dev, const char *port_name, short queue_flags, struct error *e)
 {
 	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_MULTI_QUEUE | IFF_TUN_EXCL |
-						 driver->queue_flags)};
+						 queue_flags)};
 
 	dev->fd = tun_open(port_name, e);
 	if (dev->fd < 0)
@@ -156,19 +112,6 @@ interface_create(struct tap_device *dev, const struct driver *driver, const char
 		return error_set(e, -errno, "port %s: can't detach from the interface %s: %s",
 				 port_name, dev->ifname, strerror(errno));
 	return 0;
-}
-
-/*
- * What can go wrong is told by our own sentences; what is left of the driver's messages at its own
- * level is about classifiers that we don't use. EAL's --log-level still turns them on.
- */
-static void
-driver_quiet(const struct driver *driver)
-{
-	int type = rte_log_register(driver->log);
-
-	if (type >= 0 && rte_log_get_level((uint32_t)type) == RTE_LOG_NOTICE)
-		rte_log_set_level((uint32_t)type, RTE_LOG_CRIT);
 }
 
 /*
@@ -197,47 +140,20 @@ stable_mac(const char *ifname)
 	return mac;
 }
 
-static int
-driver_probe(struct tap_device *dev, const struct driver *driver, const struct port *port,
-	     struct error *e)
+struct rte_ether_addr
+device_mac(const struct tap_device *dev, const struct port_conf *conf)
 {
-	const struct port_conf *conf = &port->conf;
-	char args[160], mac[RTE_ETHER_ADDR_FMT_SIZE];
-	struct rte_ether_addr addr;
-	size_t len = 0;
+	struct rte_ether_addr mac;
 
-	driver_quiet(driver);
-	if (conf->tap.has_mac)
-		memcpy(&addr, &conf->tap.mac, sizeof(addr));
-	else
-		addr = stable_mac(dev->ifname);
-	rte_ether_format_addr(mac, sizeof(mac), &addr);
-	if (conf->tap.backend == PORT_BACKEND_VHOST_NET)
-		len = (size_t)snprintf(args, sizeof(args),
-				       "path=" VHOST_PATH ",queues=%u,queue_size=%u,", conf->queues,
-				       DEVICE_RING_LEN);
-	snprintf(args + len, sizeof(args) - len, "iface=%s,mac=%s", dev->ifname, mac);
-	if (rte_eth_dev_count_total() >= RTE_MAX_ETHPORTS)
-		return error_set(e, -ENOSPC,
-				 "port %s: %s has room for %d TAPs and VFs, and all are in use",
-				 conf->name, rte_version(), RTE_MAX_ETHPORTS);
-	snprintf(dev->vdev, sizeof(dev->vdev), "%s%u", driver->name, port->id);
-	if (rte_eal_hotplug_add("vdev", dev->vdev, args) == 0) {
-		dev->is_probed = true;
-		if (rte_eth_dev_get_port_by_name(dev->vdev, &dev->dpdk_port) == 0)
-			return 0;
-	}
-	return error_set(
-		e, -ENODEV,
-		"port %s: the driver %s of %s does not take the interface %s: is its library %s "
-		"installed? `vswitchd ... -- --log-level=%s:debug` says more",
-		conf->name, driver->name, rte_version(), dev->ifname, driver->library, driver->log);
+	if (!conf->tap.has_mac)
+		return stable_mac(dev->ifname);
+	memcpy(&mac, &conf->tap.mac, sizeof(mac));
+	return mac;
 }
 
 int
-device_create(struct tap_device *dev, const struct port *port, struct error *e)
+device_create(struct tap_device *dev, const struct port *port, short queue_flags, struct error *e)
 {
-	const struct driver *driver = &drivers[port->conf.tap.backend];
 	int err;
 
 	*dev = (struct tap_device){.fd = -1};
@@ -245,12 +161,42 @@ device_create(struct tap_device *dev, const struct port *port, struct error *e)
 	if (err)
 		return err;
 	memcpy(dev->ifname, port->conf.tap.ifname, IFNAMSIZ);
-	err = interface_create(dev, driver, port->conf.name, e);
-	if (err == 0)
-		err = driver_probe(dev, driver, port, e);
+	err = interface_create(dev, port->conf.name, queue_flags, e);
 	if (err)
 		device_destroy(dev);
 	return err;
+}
+
+int
+device_attach(const struct tap_device *dev, const char *port_name, short queue_flags,
+	      struct error *e)
+{
+	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_MULTI_QUEUE | queue_flags)};
+	int fd = tun_open(port_name, e), err;
+
+	if (fd < 0)
+		return fd;
+	memcpy(ifr.ifr_name, dev->ifname, IFNAMSIZ);
+	if (ioctl(fd, TUNSETIFF, &ifr) == 0)
+		return fd;
+	err = error_set(e, -errno, "port %s: the interface %s takes no queue: %s", port_name,
+			dev->ifname, strerror(errno));
+	close(fd);
+	return err;
+}
+
+int
+device_set_mac(const struct tap_device *dev, const char *port_name, struct rte_ether_addr mac,
+	       struct error *e)
+{
+	struct ifreq ifr = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
+
+	memcpy(ifr.ifr_hwaddr.sa_data, &mac, sizeof(mac));
+	if (ioctl(dev->fd, SIOCSIFHWADDR, &ifr) == 0)
+		return 0;
+	return error_set(e, -errno, "port %s: mac: the kernel refuses " RTE_ETHER_ADDR_PRT_FMT
+			 " on %s: %s", port_name, RTE_ETHER_ADDR_BYTES(&mac), dev->ifname,
+			 strerror(errno));
 }
 
 int
@@ -277,47 +223,40 @@ device_set_up(const struct tap_device *dev, const char *port_name, struct error 
 	return err;
 }
 
-void
+/* The kernel takes segments only with checksums. */
+static unsigned long
+offload_flags(uint32_t offloads)
+{
+	if (!(offloads & OFFLOAD_CHECKSUM))
+		return 0;
+	return TUN_F_CSUM | (offloads & OFFLOAD_TSO4 ? TUN_F_TSO4 : 0) |
+	       (offloads & OFFLOAD_TSO6 ? TUN_F_TSO6 : 0) |
+	       (offloads & OFFLOAD_ECN ? TUN_F_TSO_ECN : 0) |
+	       ((offloads & OFFLOAD_USO) == OFFLOAD_USO ? TUN_USO : 0);
+}
+
+uint32_t
 device_set_offloads(const struct tap_device *dev, uint32_t offloads)
 {
-	unsigned long flags = 0;
-
-	/* the kernel takes segments only with checksums; ECN's are nothing for the driver */
-	if (offloads & OFFLOAD_CHECKSUM)
-		flags = TUN_F_CSUM | (offloads & OFFLOAD_TSO4 ? TUN_F_TSO4 : 0) |
-			(offloads & OFFLOAD_TSO6 ? TUN_F_TSO6 : 0);
-	ioctl(dev->fd, TUNSETOFFLOAD, flags);
-}
-
-static void
-signal_ignored(int signo)
-{
-	(void)signo;
+	offloads &= offloads & OFFLOAD_CHECKSUM ? OFFLOAD_CHECKSUM | OFFLOAD_SEGMENTS : 0;
+	if (ioctl(dev->fd, TUNSETOFFLOAD, offload_flags(offloads)) == 0)
+		return offloads;
+	/* before Linux 6.2 */
+	offloads &= ~(uint32_t)OFFLOAD_USO;
+	return ioctl(dev->fd, TUNSETOFFLOAD, offload_flags(offloads)) == 0 ? offloads : 0;
 }
 
 void
-device_take_signals(struct device_signals *signals)
+device_show_mac(const struct tap_device *dev, struct report *report)
 {
-	struct sigaction take = {.sa_handler = signal_ignored, .sa_flags = SA_RESTART};
+	char text[RTE_ETHER_ADDR_FMT_SIZE];
+	struct ifreq ifr = {0};
 
-	signals->taken = 0;
-	for (int signo = SIGRTMIN; signo <= SIGRTMAX; signo++) {
-		struct sigaction now;
-
-		if (sigaction(signo, NULL, &now) == 0 && now.sa_handler == SIG_DFL &&
-		    sigaction(signo, &take, NULL) == 0)
-			signals->taken |= 1ull << (signo - SIGRTMIN);
-	}
-}
-
-void
-device_give_signals(const struct device_signals *signals)
-{
-	struct sigaction give = {.sa_handler = SIG_DFL};
-
-	for (int signo = SIGRTMIN; signo <= SIGRTMAX; signo++)
-		if (signals->taken & 1ull << (signo - SIGRTMIN))
-			sigaction(signo, &give, NULL);
+	if (ioctl(dev->fd, SIOCGIFHWADDR, &ifr) < 0)
+		return;
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x",
+		 RTE_ETHER_ADDR_BYTES((struct rte_ether_addr *)ifr.ifr_hwaddr.sa_data));
+	report->text(report, "mac", text);
 }
 
 static bool
@@ -371,8 +310,6 @@ interface_delete(const struct tap_device *dev)
 void
 device_destroy(struct tap_device *dev)
 {
-	if (dev->is_probed)
-		rte_eal_hotplug_remove("vdev", dev->vdev);
 	if (dev->fd >= 0) {
 		interface_delete(dev);
 		close(dev->fd);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * device.h: a TAP interface and the DPDK device on it.
+ * device.h: a TAP interface of the host's.
  *
  * We make the interface ourselves and keep a file descriptor without a queue on it: the kernel then
  * tells exactly what is wrong, and the descriptor finds the interface wherever the host has renamed
- * or moved it to. The backend's driver, net_tap or net_virtio_user, attaches its queues to it.
+ * or moved it to. Its queues are attached by us (queue.h) or by a driver of DPDK's (driver.h).
  * Nothing is persistent: with the last descriptor, at the latest with the process, the interface is
  * gone.
  *
@@ -17,62 +17,62 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_ether.h>
+
 struct error;
 struct port;
 struct port_conf;
-
-enum {
-	DEVICE_RING_LEN =
-		1024, /* descriptors of vhost-net's rings, one for each direction and queue */
-};
+struct report;
 
 struct tap_device {
 	int fd;		       /* ours, detached: carries no frames; -1: none */
 	char ifname[IFNAMSIZ]; /* as it was made */
-	char vdev[32];	       /* the DPDK device's name; empty: none */
-	uint16_t dpdk_port;
-	bool is_probed;
 };
 
 /* How a port names its interface: letters, digits and "_.-", at most 15. 0 or -EINVAL. */
 int device_check_name(const char *port_name, const char *ifname, struct error *e);
 
-/* Can a tap port's interface be made here at all, with its backend? 0 or -errno. Changes nothing.
- */
+/* Can interfaces be made here at all? 0 or -errno. Changes nothing. */
 int device_check_machine(const struct port_conf *conf, struct error *e);
 
-/* Makes interface and DPDK device of a tap port. 0, or -errno with the sentence and nothing left.
+/*
+ * Makes the interface of a tap port, without queues. queue_flags: those of IFF_NO_PI and
+ * IFF_VNET_HDR that its queues are attached with. 0, or -errno with the sentence and nothing left.
  */
-int device_create(struct tap_device *dev, const struct port *port, struct error *e);
+int device_create(struct tap_device *dev, const struct port *port, short queue_flags,
+		  struct error *e);
 
 /*
- * For vhost-net, whose driver does neither: sets the MTU of the interface, or sets it up. It must
- * be here (device_look()) under its own name. 0, or -errno with the sentence.
+ * Attaches a queue: a descriptor that never waits, and closed is detached. It must be here
+ * (device_look()) under its own name. -errno with the sentence.
  */
+int device_attach(const struct tap_device *dev, const char *port_name, short queue_flags,
+		  struct error *e);
+
+/* The MAC that a port's interface is to have: the configured one, or one of its name. */
+struct rte_ether_addr device_mac(const struct tap_device *dev, const struct port_conf *conf);
+
+/*
+ * Set the MAC, the MTU, or the interface up, where no driver does. It must be here (device_look())
+ * under its own name. 0, or -errno with the sentence.
+ */
+int device_set_mac(const struct tap_device *dev, const char *port_name, struct rte_ether_addr mac,
+		   struct error *e);
 int device_set_mtu(const struct tap_device *dev, const char *port_name, uint16_t mtu,
 		   struct error *e);
 int device_set_up(const struct tap_device *dev, const char *port_name, struct error *e);
 
 /*
- * What the host may leave undone in what it sends (enum offload), from now on. A kernel that
- * refuses goes on as before. For vhost-net, when its queues run: the driver sets it, too.
+ * What the host may leave undone in what it sends (enum offload), from now on. Returns what of that
+ * this kernel knows; it takes the same.
  */
-void device_set_offloads(const struct tap_device *dev, uint32_t offloads);
+uint32_t device_set_offloads(const struct tap_device *dev, uint32_t offloads);
 
-/* Removes both; the DPDK device has been stopped. Takes a half-made or an empty one (fd -1). */
+/* Its MAC as it is now. */
+void device_show_mac(const struct tap_device *dev, struct report *report);
+
+/* Removes it. Takes a half-made or an empty one (fd -1). */
 void device_destroy(struct tap_device *dev);
-
-/*
- * net_tap has the kernel send a signal for each received frame, and reads only after one came.
- * Where it finds no free real-time signal it polls instead, which is what a worker wants: no
- * interrupted control thread, and no SIGIO, which would end the process when more signals wait than
- * RLIMIT_SIGPENDING allows. While the queues of a device are made, all free ones are taken.
- */
-struct device_signals {
-	uint64_t taken; /* bit n: SIGRTMIN + n */
-};
-void device_take_signals(struct device_signals *signals);
-void device_give_signals(const struct device_signals *signals);
 
 enum device_place {
 	DEVICE_HERE,	  /* in the network namespace of the calling thread */

@@ -11,53 +11,44 @@
 
 #include <rte_common.h>
 #include <rte_cycles.h>
-#include <rte_eal.h>
 #include <rte_ether.h>
-#include <rte_version.h>
 
 #include "device.h"
+#include "driver.h"
 #include "error.h"
 #include "ethdev.h"
 #include "frame.h"
 #include "netlink.h"
 #include "offload.h"
 #include "port.h"
+#include "queue.h"
 #include "watch.h"
 
 enum {
-	MTU_MIN_IPV6 = 1280,   /* RFC 8200 §5 */
-	RX_SEGMENT_LEN = 2048, /* bytes: net_tap's descriptors are segments of the one next frame */
+	MTU_MIN_IPV6 = 1280, /* RFC 8200 §5 */
 	POLL_GAP_MIN_US = 10,
 	POLL_GAP_MAX_US = 80,
-	/*
-	 * When it starts a device, net_tap puts two descriptors for each queue into a message of
-	 * this many, and up to DPDK 22.11 does not look whether they fit.
-	 */
-	NET_TAP_QUEUES_MAX = RTE_MP_MAX_FD_NUM / 2,
-	VHOST_NET_QUEUES_MAX =
-		RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0) ? 8 : (int)PORT_QUEUES_MAX,
-	/* descriptors of sent frames that a ring of vhost-net keeps: a batch's or two */
-	TX_KEPT = 2 * BATCH_MAX,
 };
 
 /*
- * To find a queue of net_tap empty costs a read(2), about 0.7 us. So a queue that was just read
- * empty is left alone for a time, which doubles while nothing comes: the other queues of the worker
- * lose less than a hundredth to an idle TAP.
+ * To find a queue of tun or net_tap empty costs a system call. So a queue that was just read empty
+ * is left alone for a time, which doubles while nothing comes: the other queues of the worker lose
+ * less than a hundredth to an idle TAP.
  */
 struct tap_queue {
 	alignas(64) uint64_t next_poll; /* worker only; TSC */
 	uint64_t gap;			/* worker only; TSC cycles */
+	struct queue own;		/* of tun */
 };
 
 struct tap {
 	struct port *port;	   /* control: wo before the port is published, then all: ro */
 	struct tap_device device;  /* the same */
-	struct ethdev *ethdev;	   /* the same */
+	struct tap_driver driver;  /* the same; of net_tap and vhost-net */
 	struct watch *watch;	   /* control */
 	struct tap *next;	   /* control */
 	uint32_t from_host;	   /* control; offloads that the host may ask for */
-	uint64_t gap_min, gap_max; /* as ethdev; TSC cycles; 0: none, for a ring */
+	uint64_t gap_min, gap_max; /* as driver; TSC cycles; 0: none, for a ring */
 	struct tap_queue queues[PORT_QUEUES_MAX];
 };
 
@@ -100,23 +91,15 @@ check_mac(const struct port_conf *conf, struct error *e)
 }
 
 static bool
+is_tun(const struct port_conf *conf)
+{
+	return conf->tap.backend == PORT_BACKEND_TUN;
+}
+
+static bool
 is_vhost_net(const struct port_conf *conf)
 {
 	return conf->tap.backend == PORT_BACKEND_VHOST_NET;
-}
-
-static int
-check_queues(const struct port_conf *conf, struct error *e)
-{
-	int max = is_vhost_net(conf) ? VHOST_NET_QUEUES_MAX : NET_TAP_QUEUES_MAX;
-
-	if (conf->queues <= max)
-		return 0;
-	return error_set(e, -EINVAL,
-			 "port %s: queues: %u is more than the %d that the driver %s of %s can "
-			 "take",
-			 conf->name, conf->queues, max,
-			 is_vhost_net(conf) ? "net_virtio_user" : "net_tap", rte_version());
 }
 
 static int
@@ -131,9 +114,9 @@ tap_check(const struct port_conf *conf, struct error *e)
 	if (err == 0)
 		err = check_mtu(conf, conf->mtu, e);
 	if (err == 0)
-		err = check_queues(conf, e);
-	if (err == 0)
 		err = device_check_machine(conf, e);
+	if (err == 0 && !is_tun(conf))
+		err = driver_check(conf, e);
 	if (err)
 		return err;
 	/* one of our own may be about to be replaced */
@@ -179,61 +162,35 @@ set_addresses(const struct port *port, struct error *e)
 }
 
 static int
-open_vhost_net(struct tap *t, struct error *e)
+open_queues(struct tap *t, struct error *e)
 {
 	struct port *port = t->port;
-	const struct ethdev_conf conf = {
-		.n_rxq = port->conf.queues,
-		.n_txq = port->conf.queues,
-		.n_rx_desc = DEVICE_RING_LEN,
-		.n_tx_desc = DEVICE_RING_LEN,
-		.n_tx_kept = TX_KEPT,
-		.gives_any = true,
-		.offloads = true,
-		.any_mtu = true, /* the interface's counts */
-	};
-	int err = device_create(&t->device, port, e);
+	const char *name = port->conf.name;
+	int err = queue_prepare(&t->device, name, e);
 
-	if (err)
-		return err;
-	t->ethdev = ethdev_open(t->device.dpdk_port, &conf, port, e);
-	if (!t->ethdev)
-		return -EINVAL;
-	err = device_set_mtu(&t->device, port->conf.name, port_mtu(port), e);
-	return err ? err : device_set_up(&t->device, port->conf.name, e);
-}
-
-static const char *
-mtu_advice(void)
-{
-	return RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
-		       ? "use backend: vhost-net, or DPDK 23.11 or later"
-		       : NULL;
+	for (uint16_t i = 0; i < port->conf.queues && err == 0; i++)
+		err = queue_open(&t->queues[i].own, &t->device, port, i, e);
+	if (err == 0)
+		err = device_set_mac(&t->device, name, device_mac(&t->device, &port->conf), e);
+	if (err == 0)
+		err = device_set_mtu(&t->device, name, port_mtu(port), e);
+	return err ? err : device_set_up(&t->device, name, e);
 }
 
 static int
-open_net_tap(struct tap *t, struct error *e)
+open_backend(struct tap *t, struct error *e)
 {
-	struct port *port = t->port;
-	uint32_t n_segs = (port_frame_max(port) + 2 * FRAME_TAG_LEN) / RX_SEGMENT_LEN + 1;
-	const struct ethdev_conf conf = {
-		.n_rxq = port->conf.queues,
-		.n_txq = port->conf.queues, /* net_tap pairs them */
-		.n_rx_desc = (uint16_t)n_segs,
-		.gives_any = true,
-		.mtu_advice = mtu_advice(),
-	};
-	struct device_signals signals;
-	int err;
+	const struct port_conf *conf = &t->port->conf;
+	short flags = is_tun(conf) ? queue_flags() : driver_queue_flags(conf);
+	int err = device_create(&t->device, t->port, flags, e);
 
-	device_take_signals(&signals);
-	err = device_create(&t->device, port, e);
-	if (err == 0)
-		t->ethdev = ethdev_open(t->device.dpdk_port, &conf, port, e);
-	device_give_signals(&signals);
-	t->gap_min = rte_get_tsc_hz() * POLL_GAP_MIN_US / 1000000;
-	t->gap_max = rte_get_tsc_hz() * POLL_GAP_MAX_US / 1000000;
-	return err ? err : t->ethdev ? 0 : -EINVAL;
+	if (err)
+		return err;
+	if (!is_vhost_net(conf)) {
+		t->gap_min = rte_get_tsc_hz() * POLL_GAP_MIN_US / 1000000;
+		t->gap_max = rte_get_tsc_hz() * POLL_GAP_MAX_US / 1000000;
+	}
+	return is_tun(conf) ? open_queues(t, e) : driver_open(&t->driver, &t->device, t->port, e);
 }
 
 /* What the host may leave to us, and we to it. */
@@ -241,11 +198,19 @@ static void
 tap_set_offloads(struct port *port, uint32_t offloads)
 {
 	struct tap *t = port->priv;
+	uint32_t known;
 
-	t->from_host = ethdev_rx_offloads(t->ethdev) & offloads;
+	if (is_tun(&port->conf)) {
+		known = device_set_offloads(&t->device, OFFLOAD_ALL) | OFFLOAD_VALID |
+			OFFLOAD_EXTENSIONS;
+		t->from_host = device_set_offloads(&t->device, offloads);
+		port_set_offloads(port, known & offloads);
+		return;
+	}
+	t->from_host = ethdev_rx_offloads(t->driver.ethdev) & offloads;
 	if (is_vhost_net(&port->conf))
 		device_set_offloads(&t->device, t->from_host);
-	port_set_offloads(port, ethdev_offloads(t->ethdev) & offloads);
+	port_set_offloads(port, ethdev_offloads(t->driver.ethdev) & offloads);
 }
 
 static void
@@ -262,7 +227,9 @@ tap_close(struct port *port)
 		}
 	}
 	watch_stop(t->watch);
-	ethdev_close(t->ethdev);
+	driver_close(&t->driver);
+	for (uint16_t i = 0; i < PORT_QUEUES_MAX; i++)
+		queue_close(&t->queues[i].own);
 	device_destroy(&t->device);
 	free(t);
 	port->priv = NULL;
@@ -282,9 +249,11 @@ tap_open(struct port *port, struct error *e)
 	if (!t)
 		return error_set(e, -ENOMEM, "port %s: out of memory", port->conf.name);
 	*t = (struct tap){.port = port, .device.fd = -1, .next = taps};
+	for (uint16_t i = 0; i < PORT_QUEUES_MAX; i++)
+		t->queues[i].own.fd = -1;
 	taps = t;
 	port->priv = t;
-	err = is_vhost_net(&port->conf) ? open_vhost_net(t, e) : open_net_tap(t, e);
+	err = open_backend(t, e);
 	if (err == 0)
 		err = set_addresses(port, e);
 	if (err)
@@ -317,10 +286,8 @@ tap_set_mtu(struct port *port, uint16_t mtu, struct error *e)
 				 "port %s: mtu: the interface %s was moved, renamed or deleted on "
 				 "the host: delete the port and add it again",
 				 port->conf.name, t->device.ifname);
-	err = ethdev_set_mtu(t->ethdev, port->conf.name, mtu, e);
-	if (err == 0 && is_vhost_net(&port->conf))
-		err = device_set_mtu(&t->device, port->conf.name, mtu, e);
-	return err;
+	return is_tun(&port->conf) ? device_set_mtu(&t->device, port->conf.name, mtu, e)
+				   : driver_set_mtu(&t->driver, &t->device, port, mtu, e);
 }
 
 static uint32_t
@@ -333,7 +300,8 @@ tap_rx(struct port *port, uint16_t queue, struct batch *batch, struct port_stats
 
 	if (now < q->next_poll)
 		return 0;
-	n = ethdev_rx(t->ethdev, queue, batch, stats);
+	n = is_tun(&port->conf) ? queue_rx(&q->own, batch, stats)
+				: ethdev_rx(t->driver.ethdev, queue, batch, stats);
 	if (n && !batch->is_drained)
 		return n;
 	q->gap = n ? t->gap_min : RTE_MIN(RTE_MAX(2 * q->gap, t->gap_min), t->gap_max);
@@ -344,9 +312,9 @@ tap_rx(struct port *port, uint16_t queue, struct batch *batch, struct port_stats
 static void
 tap_release(struct port *port, uint16_t queue, struct batch *batch)
 {
-	(void)port;
 	(void)queue;
-	ethdev_release(batch);
+	if (!is_tun(&port->conf))
+		ethdev_release(batch);
 }
 
 static uint64_t
@@ -354,8 +322,13 @@ tap_tx(struct port *port, struct batch *batch, uint64_t set, struct worker *work
        struct port_stats *stats)
 {
 	const struct tap *t = port->priv;
+	uint32_t queue;
 
-	return ethdev_tx(t->ethdev, batch, set, worker, stats);
+	if (!is_tun(&port->conf))
+		return ethdev_tx(t->driver.ethdev, batch, set, worker, stats);
+	/* always the same queue for a receive queue, so that the order of its frames holds */
+	queue = (uint32_t)(batch->in_port + batch->in_queue) % port->conf.queues;
+	return queue_tx(&t->queues[queue].own, batch, set, stats);
 }
 
 /* The kernel has each frame when it was written, and the driver wakes vhost-net's thread. */
@@ -393,11 +366,17 @@ tap_show(struct port *port, struct report *report)
 	if (place == DEVICE_HERE &&
 	    netlink_get_link(NETLINK_OWN_NAMESPACE, ifname, &link, &why) == 0)
 		report->number(report, "host_tx_dropped", link.n_tx_dropped);
-	report->text(report, "backend", is_vhost_net(&port->conf) ? "vhost-net" : "net_tap");
+	report->text(report, "backend", port_backend_names[port->conf.tap.backend]);
 	offload_report(report, "offloads_from_host", t->from_host);
 	offload_report(report, "offloads_to_host",
 		       atomic_load_explicit(&port->offloads, memory_order_relaxed));
-	ethdev_show(t->ethdev, report);
+	if (!is_tun(&port->conf)) {
+		ethdev_show(t->driver.ethdev, report);
+		return;
+	}
+	device_show_mac(&t->device, report);
+	report->number(report, "rx_queues", port->conf.queues);
+	report->number(report, "tx_queues", port->conf.queues);
 }
 
 const struct port_ops tap_port_ops = {

@@ -18,6 +18,12 @@ enum {
 	LOG_INTERVAL_S = 60,
 };
 
+const char *const port_backend_names[PORT_BACKENDS] = {
+	[PORT_BACKEND_TUN] = "tun",
+	[PORT_BACKEND_NET_TAP] = "net_tap",
+	[PORT_BACKEND_VHOST_NET] = "vhost-net",
+};
+
 struct port_reason {
 	pthread_mutex_t lock; /* of all below */
 	char text[REASON_MAX];

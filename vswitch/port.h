@@ -52,9 +52,12 @@ enum port_filter {
 
 /* What moves the frames of a TAP. */
 enum port_backend {
+	PORT_BACKEND_TUN,	/* we, by a system call for each frame, which may be a long one */
 	PORT_BACKEND_NET_TAP,	/* DPDK's driver, by a system call for each frame */
 	PORT_BACKEND_VHOST_NET, /* the kernel's vhost-net, by a virtio ring for each queue */
+	PORT_BACKENDS,		/* number of backends */
 };
+extern const char *const port_backend_names[PORT_BACKENDS]; /* as the config spells them */
 
 /* What the config wants of a setting of the PF's. */
 enum port_wish {

@@ -9,15 +9,15 @@ import pytest
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
-from net import Net, port_conf
+from net import HOST_KINDS, Net, port_conf
 from offload_frames import QINQ, VLAN, data, ether, extensions, frames, gso, ip4, ip6, tcp, udp
 from offload_model import NOTHING, complete, expected, headers_len, outer_transport, partial
-from offload_net import KERNEL, Way, bad_records, difference, receives, sends, switch
+from offload_net import Way, bad_records, difference, receives, sends, switch
 from rawguest import (CSUM, DATA_VALID, GSO_ECN, GSO_TCPV4, GSO_TCPV6, GSO_UDP, GSO_UDP_L4,
                       GUEST_ALL, GUEST_CSUM, GUEST_TSO, GUEST_TSO4, GUEST_TSO6, GUEST_USO, HOST_ALL,
                       HOST_ECN, HOST_TSO4, HOST_TSO6, NEEDS_CSUM, NONE)
 
-SENDERS = {'split': {}, 'packed': {'packed': True}, 'tap': None, 'ethdev': None}
+SENDERS = {'split': {}, 'packed': {'packed': True}, 'tap': None, 'net_tap': None, 'ethdev': None}
 RECEIVERS = {
     'none': {},
     'none-big': {'mergeable': False},
@@ -34,13 +34,13 @@ LAYOUTS = ('single', 'two', 'indirect', 'chain')
 CASES = [(src, dst, takes_)
          for src in SENDERS
          for dst, sets in (('split', RECEIVERS), ('packed', RECEIVERS), ('tap', ['-']),
-                           ('ethdev', ['-']))
+                           ('net_tap', ['-']), ('ethdev', ['-']))
          for takes_ in sets]
 
 
 def kind_of(word):
     """The kind of port of a word of SENDERS."""
-    return word if word in KERNEL else 'raw'
+    return word if word in HOST_KINDS else 'raw'
 
 
 def layouts(case):
@@ -53,9 +53,9 @@ def layouts(case):
 def test_every_kind(src, dst, takes_):
     """All kinds of frames from one kind of station to another one that takes some of it."""
     guest = {}
-    if src not in KERNEL:
+    if src not in HOST_KINDS:
         guest['a'] = {'features': HOST_ALL, **SENDERS[src], **layouts((src, dst, takes_))}
-    if dst not in KERNEL:
+    if dst not in HOST_KINDS:
         guest['b'] = {'size': 512, 'packed': dst == 'packed', **RECEIVERS[takes_]}
     with switch({'a': kind_of(src), 'b': kind_of(dst)}, guest) as net:
         way = Way(net, 'a', 'b')
@@ -200,7 +200,7 @@ def test_flood():
         member = name.replace('-', '')
         kinds[member] = 'raw'
         guest[member] = {'size': 512, 'packed': i % 2 == 1, **options}
-    kinds.update({'dpdk': 'server', 'tap': 'tap', 'wire': 'ethdev'})
+    kinds.update({'dpdk': 'server', 'tap': 'tap', 'nettap': 'net_tap', 'wire': 'ethdev'})
     with switch(kinds, guest) as net:
         mac = net.macs['a']
         for tags in ((), VLAN, QINQ):

@@ -7,7 +7,7 @@
 
 Kinds of port: server, client (direct path, who listens on the socket), library (the library's burst
 calls), packed (library with packed rings), raw (direct path; a guest of rawguest.py, which may have
-packed rings), tap, and ethdev (the near end of the cable of that name, see veth.py; its station is
+packed rings), tap, net_tap (that backend of it), and ethdev (the near end of the cable of that name, see veth.py; its station is
 at the far end).
 """
 
@@ -16,17 +16,20 @@ import itertools
 from daemon import Daemon, wait_until
 from frames import BROADCAST, build, mac_text, parse
 from rawguest import RawGuests
-from tap import Tap
+from tap import RecordTap, Tap
 from veth import far_end
 from vguest import Guests
 
 KINDS = ('server', 'client', 'library', 'packed', 'tap')
+HOST_KINDS = ('tap', 'net_tap', 'ethdev')  # whose stations are the kernel's
 
 
 def port_conf(name, kind, more=None):
     """The config of a port of that kind; more: further keys."""
-    if kind == 'tap':
+    if kind in ('tap', 'net_tap'):
         conf = {'name': name, 'type': 'tap', 'ifname': name}
+        if kind == 'net_tap':
+            conf['backend'] = kind
     elif kind == 'ethdev':
         conf = {'name': name, 'type': 'ethdev', 'devargs': f'net_af_packet0,iface={name}'}
     else:
@@ -58,7 +61,7 @@ class Net:
                   'ports': [port_conf(n, k, self.conf.get(n)) for n, k in self.kinds.items()]}
         self.daemon = Daemon(config, **(daemon or {}))
         try:
-            if self.own_guests and set(self.kinds.values()) - {'raw', 'tap', 'ethdev'}:
+            if self.own_guests and set(self.kinds.values()) - {'raw', *HOST_KINDS}:
                 self.guests = Guests()
             for name in self.kinds:
                 self.connect(name)
@@ -76,8 +79,10 @@ class Net:
         """Puts a station on a port."""
         kind = self.kinds[name]
         self.macs.setdefault(name, mac_text(len(self.macs) + 1))
-        if kind in ('tap', 'ethdev'):
-            self.stations[name] = Tap(name if kind == 'tap' else far_end(name))
+        if kind == 'tap':
+            self.stations[name] = RecordTap(name)
+        elif kind in HOST_KINDS:
+            self.stations[name] = Tap(far_end(name) if kind == 'ethdev' else name)
         elif kind == 'raw':
             if not self.raw_guests:
                 self.raw_guests = RawGuests()
@@ -109,7 +114,7 @@ class Net:
     def disconnect(self, name):
         """Takes the station from a port."""
         station = self.stations.pop(name)
-        if self.kinds[name] in ('tap', 'ethdev'):
+        if self.kinds[name] in HOST_KINDS:
             station.close()
         else:
             station.owner.remove(station)
@@ -211,7 +216,7 @@ class Net:
     def close_stations(self):
         """Takes all stations away."""
         for name in list(self.stations):
-            if self.kinds[name] in ('tap', 'ethdev'):
+            if self.kinds[name] in HOST_KINDS:
                 self.stations.pop(name).close()
             elif self.kinds[name] != 'raw' and not self.own_guests and \
                     self.guests.proc.poll() is None:

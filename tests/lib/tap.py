@@ -3,7 +3,8 @@
 
 Only frames of the tests' own EtherType are seen (a tag before it may be there), so that what the
 kernel says by itself (IPv6, ARP) is in nobody's way, unless `everything` is set. Same methods as
-vguest.Guest.
+vguest.Guest. A RecordTap also sends and receives offload records (struct virtio_net_hdr), which are
+as the kernel has them.
 """
 
 import ctypes
@@ -20,9 +21,11 @@ ETHERTYPE = 0x88b5  # IEEE 802: local experimental EtherType 1
 VLAN_TYPES = (0x8100, 0x88a8)
 SOL_PACKET = 263
 PACKET_AUXDATA = 8
+PACKET_VNET_HDR = 15
 PACKET_IGNORE_OUTGOING = 23
 TP_STATUS_VLAN_VALID = 1 << 4
 TP_STATUS_VLAN_TPID_VALID = 1 << 6
+RECORD = struct.Struct('=BBHHHH')  # struct virtio_net_hdr
 AUXDATA = struct.Struct('=IIIHHHH')  # struct tpacket_auxdata
 
 
@@ -54,9 +57,13 @@ class Tap:
         self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self.sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         self.sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        self.set_up()
         for option in (33, 32):  # SO_RCVBUFFORCE, SO_SNDBUFFORCE
             self.sock.setsockopt(socket.SOL_SOCKET, option, 16 << 20)
         self.sock.bind((ifname, 0))
+
+    def set_up(self):
+        """What its socket needs before it is bound."""
 
     def close(self):
         """Closes the socket; the TAP is the switch's."""
@@ -95,21 +102,23 @@ class Tap:
                     return frame[:12] + struct.pack('!HH', tpid, tci) + frame[12:]
         return frame
 
-    def take(self):
-        """The frames that are there, without waiting: a list of (queue, frame)."""
-        found = []
+    def messages(self):
+        """What the socket has, without waiting: (data, ancillary data) each."""
         while True:
             try:
-                frame, anc, _, _ = self.sock.recvmsg(70000, 256, socket.MSG_DONTWAIT)
+                message, anc, _, _ = self.sock.recvmsg(70000, 256, socket.MSG_DONTWAIT)
             except BlockingIOError:
-                return found
+                return
             except OSError as e:
                 if e.errno != errno.ENETDOWN:
                     raise
                 continue  # said once, when the interface went down
-            frame = self.with_tag(frame, anc)
-            if self.everything or self.is_ours(frame):
-                found.append((0, frame))
+            yield message, anc
+
+    def take(self):
+        """The frames that are there, without waiting: a list of (queue, frame)."""
+        frames = (self.with_tag(*message) for message in self.messages())
+        return [(0, frame) for frame in frames if self.everything or self.is_ours(frame)]
 
     def recv_queues(self, n, timeout=5.0):
         """Waits until n frames have come or time is up; returns all there are as (queue, frame)."""
@@ -134,6 +143,37 @@ class Tap:
         """Frames that the kernel could not put into this socket since the last call."""
         data = self.sock.getsockopt(SOL_PACKET, 6, 8)  # PACKET_STATISTICS
         return struct.unpack('=II', data)[1]
+
+
+class RecordTap(Tap):
+    """The same, with records. Those that the kernel gets by a TAP are the switch's, but for
+    hdr_len; what it sends for us it divides itself where it thinks that the TAP can't (two tags)."""
+
+    def set_up(self):
+        self.sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+
+    def send(self, frame, queue=0):
+        self.send_records([((0,) * 6, frame)])
+
+    def send_records(self, pairs):
+        """Sends (record, frame) pairs."""
+        for record, frame in pairs:
+            self.sock.send(RECORD.pack(*record) + bytes(frame))
+
+    def take_records(self):
+        """The frames that are there, without waiting: a list of (record, frame)."""
+        found = []
+        for message, anc in self.messages():
+            record, bare = RECORD.unpack_from(message), message[RECORD.size:]
+            frame = self.with_tag(bare, anc)
+            if record[0] & 1 and len(frame) > len(bare):  # NEEDS_CSUM: the tag moves its place
+                record = (*record[:4], record[4] + 4, record[5])
+            if self.everything or self.is_ours(frame):
+                found.append((record, frame))
+        return found
+
+    def take(self):
+        return [(0, frame) for _, frame in self.take_records()]
 
 
 def unshare_net():

@@ -185,7 +185,7 @@ test_full(void **state)
 	assert_memory_equal(&p[2].tap.addresses[1].in6, fd77, 16);
 
 	assert_string_equal(p[3].tap.ifname, "tap2");
-	assert_int_equal(p[3].tap.backend, PORT_BACKEND_NET_TAP);
+	assert_int_equal(p[3].tap.backend, PORT_BACKEND_TUN);
 	assert_false(p[3].tap.has_mac);
 	assert_true(p[3].max_macs == (uint32_t)PORT_MACS_UNLIMITED);
 	conf_free(conf);
@@ -287,7 +287,7 @@ test_same_port(void **state)
 		{0, offsetof(struct port_conf, vhost.group), 1},
 		{0, offsetof(struct port_conf, vhost.permissions), 1},
 		{2, offsetof(struct port_conf, tap.ifname), 1},
-		{2, offsetof(struct port_conf, tap.backend), 1},
+		{2, offsetof(struct port_conf, tap.backend), 3},
 		{2, offsetof(struct port_conf, tap.has_mac), 1},
 		{2, offsetof(struct port_conf, tap.mac.ether_addr_octet[5]), 1},
 		{2, offsetof(struct port_conf, tap.n_addresses), 3},

@@ -194,7 +194,7 @@ test_port_keys(void **state)
 		{VM "  backend: net_tap\n",
 		 "t.yaml:5: ports: vm1: backend: only a port of type tap has one"},
 		{TAP_ "  backend: vhost_net\n",
-		 "t.yaml:5: ports: in: backend: \"vhost_net\" is none of: net_tap, vhost-net"},
+		 "t.yaml:5: ports: in: backend: \"vhost_net\" is none of: tun, net_tap, vhost-net"},
 		{VM "  address: []\n",
 		 "t.yaml:5: ports: vm1: address: only a port of type tap has one"},
 		{VM "  mac: \"52:54:00:00:00:01\"\n",

@@ -26,6 +26,7 @@
 #include <linux/if_tun.h>
 
 #include "device.h"
+#include "driver.h"
 #include "error.h"
 #include "netlink.h"
 #include "offload.h"
@@ -294,6 +295,7 @@ offloads(void **state)
 			    .ifr_flags =
 				    (short)(IFF_TAP | IFF_MULTI_QUEUE | IFF_NO_PI | IFF_VNET_HDR)};
 	struct tap_device dev = {.ifname = "dum"};
+	uint32_t known;
 	int queue;
 
 	(void)state;
@@ -305,19 +307,25 @@ offloads(void **state)
 	assert_int_equal(ioctl(queue, TUNSETIFF, &ifr), 0);
 	ifr = (struct ifreq){.ifr_flags = IFF_DETACH_QUEUE};
 	assert_int_equal(ioctl(dev.fd, TUNSETQUEUE, &ifr), 0);
-	device_set_offloads(&dev, OFFLOAD_ALL);
+	known = device_set_offloads(&dev, OFFLOAD_ALL);
+	assert_int_equal(known & ~OFFLOAD_USO, OFFLOAD_CHECKSUM | OFFLOAD_TSO);
 	run("ethtool -k dum | grep -q '^tx-checksumming: on'");
 	run("ethtool -k dum | grep -q 'tx-tcp-segmentation: on'");
 	run("ethtool -k dum | grep -q 'tx-tcp6-segmentation: on'");
+	run("ethtool -k dum | grep -q 'tx-tcp-ecn-segmentation: on'");
+	run(known & OFFLOAD_USO ? "ethtool -k dum | grep -q 'tx-udp-segmentation: on'"
+				: "! ethtool -k dum | grep -q 'tx-udp-segmentation: on'");
+	assert_int_equal(device_set_offloads(&dev, OFFLOAD_CHECKSUM | OFFLOAD_TSO6),
+			 OFFLOAD_CHECKSUM | OFFLOAD_TSO6);
 	run("ethtool -k dum | grep -q 'tx-tcp-ecn-segmentation: off'");
-	device_set_offloads(&dev, OFFLOAD_CHECKSUM | OFFLOAD_TSO6);
+	run("ethtool -k dum | grep -q 'tx-udp-segmentation: off'");
 	run("ethtool -k dum | grep -q 'tx-tcp-segmentation: off'");
 	run("ethtool -k dum | grep -q 'tx-tcp6-segmentation: on'");
-	device_set_offloads(&dev, OFFLOAD_TSO);
+	device_set_offloads(&dev, OFFLOAD_TSO); /* not without checksums */
 	run("ethtool -k dum | grep -q '^tx-checksumming: off'");
 	run("ethtool -k dum | grep -q 'tx-tcp6-segmentation: off'");
 	run("ip link del dum");
-	device_set_offloads(&dev, OFFLOAD_ALL);
+	assert_int_equal(device_set_offloads(&dev, OFFLOAD_ALL), 0);
 	close(queue);
 	close(dev.fd);
 }
@@ -414,17 +422,17 @@ static void
 signals(void **state)
 {
 	struct sigaction own = {.sa_handler = signal_own}, now;
-	struct device_signals taken;
+	struct driver_signals taken;
 
 	(void)state;
 	assert_int_equal(sigaction(SIGRTMIN + 3, &own, NULL), 0);
-	device_take_signals(&taken);
+	driver_take_signals(&taken);
 	for (int signo = SIGRTMIN; signo <= SIGRTMAX; signo++) {
 		assert_int_equal(sigaction(signo, NULL, &now), 0);
 		assert_true(now.sa_handler != SIG_DFL);
 		assert_int_equal(now.sa_handler == signal_own, signo == SIGRTMIN + 3);
 	}
-	device_give_signals(&taken);
+	driver_give_signals(&taken);
 	for (int signo = SIGRTMIN; signo <= SIGRTMAX; signo++) {
 		assert_int_equal(sigaction(signo, NULL, &now), 0);
 		assert_true(now.sa_handler == (signo == SIGRTMIN + 3 ? signal_own : SIG_DFL));
