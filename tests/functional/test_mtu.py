@@ -3,14 +3,19 @@
 divided, which are as long as their segments. What the config takes is in test_config.py, what
 devices take in test_ethdev.py and test_tap.py."""
 
+import itertools
+
 import pytest
 
 from offload_frames import VLAN, data, ether, gso, ip4, ip6, tcp, udp
+from net import HOST_KINDS
 from offload_net import KERNEL, Way, switch
 from rawguest import GSO_TCPV4, GSO_TCPV6, GUEST_ALL, HOST_ALL, NONE
 
 # DPDK 22.11's net_af_packet takes 1500, its net_tap 1504
-JUMBO = {'raw': 9000, 'ethdev': 1500, 'tap': 1504}
+JUMBO = {'raw': 9000, 'packed': 9000, 'tap': 9000, 'net_tap': 1504, 'ethdev': 1500}
+PAIRS = [*itertools.product(('raw', 'tap', 'ethdev'), repeat=2),
+         ('packed', 'tap'), ('tap', 'packed'), ('raw', 'net_tap'), ('net_tap', 'raw')]
 
 
 def test_oversize():
@@ -38,15 +43,16 @@ def test_oversize():
                     net.wait_drops(dst, 'tx-oversize', before + 2)
 
 
-@pytest.mark.parametrize('src', JUMBO)
-@pytest.mark.parametrize('dst', JUMBO)
+@pytest.mark.parametrize('src,dst', PAIRS)
 def test_jumbo(src, dst):
     """Frames of 9000 bytes, whole and divided, as far as the backends can; longer ones count."""
     mtu = min(JUMBO[src], JUMBO[dst])
     conf = {'a': {'mtu': JUMBO[src]}, 'b': {'mtu': JUMBO[dst]}}
-    guest = {name: {'features': features, 'size': 512}
-             for name, kind, features in (('a', src, HOST_ALL), ('b', dst, 0)) if kind == 'raw'}
-    with switch({'a': src, 'b': dst}, guest, conf) as net:
+    guest = {name: {'features': features, 'size': 512, 'packed': kind == 'packed'}
+             for name, kind, features in (('a', src, HOST_ALL), ('b', dst, 0))
+             if kind not in HOST_KINDS}
+    kinds = {name: kind if kind in HOST_KINDS else 'raw' for name, kind in (('a', src), ('b', dst))}
+    with switch(kinds, guest, conf) as net:
         way = Way(net, 'a', 'b')
         head = ether(net.macs['a'], net.macs['b'])
         way.run([('whole', NONE, bytes(head / ip4() / udp() / data(mtu - 28))),
