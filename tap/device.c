@@ -86,8 +86,8 @@ device_check_machine(const struct port_conf *conf, struct error *e)
 static int
 interface_create(struct tap_device *dev, const char *port_name, short queue_flags, struct error *e)
 {
-	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_MULTI_QUEUE | IFF_TUN_EXCL |
-						 queue_flags)};
+	struct ifreq ifr = {
+		.ifr_flags = (short)(IFF_TAP | IFF_MULTI_QUEUE | IFF_TUN_EXCL | queue_flags)};
 
 	dev->fd = tun_open(port_name, e);
 	if (dev->fd < 0)
@@ -194,9 +194,9 @@ device_set_mac(const struct tap_device *dev, const char *port_name, struct rte_e
 	memcpy(ifr.ifr_hwaddr.sa_data, &mac, sizeof(mac));
 	if (ioctl(dev->fd, SIOCSIFHWADDR, &ifr) == 0)
 		return 0;
-	return error_set(e, -errno, "port %s: mac: the kernel refuses " RTE_ETHER_ADDR_PRT_FMT
-			 " on %s: %s", port_name, RTE_ETHER_ADDR_BYTES(&mac), dev->ifname,
-			 strerror(errno));
+	return error_set(e, -errno,
+			 "port %s: mac: the kernel refuses " RTE_ETHER_ADDR_PRT_FMT " on %s: %s",
+			 port_name, RTE_ETHER_ADDR_BYTES(&mac), dev->ifname, strerror(errno));
 }
 
 int

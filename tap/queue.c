@@ -119,7 +119,8 @@ queue_rx(struct queue *q, struct batch *b, struct port_stats *stats)
 		ssize_t len = readv(q->fd, to, RTE_DIM(to));
 		enum drop_reason reason;
 
-		if (len < FRAME_RECORD_LEN) { /* none there; or the interface is gone, see watch.c */
+		if (len <
+		    FRAME_RECORD_LEN) { /* none there; or the interface is gone, see watch.c */
 			b->is_drained = true;
 			break;
 		}
@@ -157,8 +158,8 @@ send_frame(int fd, const struct frame *f)
 
 	if (unlikely(f->n_pieces >= IOVECS_MAX))
 		return DROP_TX_OVERSIZE;
-	from[0] = (struct iovec){f->head - FRAME_RECORD_LEN,
-				 FRAME_RECORD_LEN + (size_t)f->head_len};
+	from[0] =
+		(struct iovec){f->head - FRAME_RECORD_LEN, FRAME_RECORD_LEN + (size_t)f->head_len};
 	for (uint32_t i = 0; i < f->n_pieces; i++)
 		from[n++] = (struct iovec){(void *)(uintptr_t)f->body[i].addr, f->body[i].len};
 	return likely(writev(fd, from, n) >= 0) ? DROP_REASONS : why_not(errno);

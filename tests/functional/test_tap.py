@@ -56,9 +56,9 @@ def test_interface(backend, kernel_ipv6):
         assert not any(a.get('tentative') for a in info['addr_info'] if a['local'] == 'fd77::fe')
         shown = d.port('inband')
         assert shown['mtu'] == 1400 and shown['type'] == 'tap'
-        details = shown['details']
-        assert (details['ifname'], details['backend'], details['mac']) == ('vs-inband', backend, MAC)
-        assert (details['rx_queues'], details['tx_queues']) == (1, 1)
+        details = {'ifname': 'vs-inband', 'backend': backend, 'mac': MAC, 'rx_queues': 1,
+                   'tx_queues': 1}
+        assert details.items() <= shown['details'].items()
     assert not exists('vs-inband')
 
 
@@ -204,7 +204,8 @@ def test_long_frames(backend):
 
 def test_longest_frames():
     """The longest MTU that the kernel gives a TAP, set at run time; more is refused."""
-    with Net({'g': 'raw', 't': 'tap'}, guest={'g': {'size': 512}}, conf={'g': {'mtu': 65535}}) as net:
+    conf = {'g': {'mtu': 65535}}
+    with Net({'g': 'raw', 't': 'tap'}, guest={'g': {'size': 512}}, conf=conf) as net:
         net.learn()
         said = net.daemon.ctl_fail('port', 'set', 't', f'mtu={MTU_MAX + 1}')
         assert said.startswith(f'vswitchctl: port t: mtu: the kernel refuses {MTU_MAX + 1} on t: ')
@@ -268,7 +269,8 @@ def test_offloads_of_net_tap():
 
 def ethtool(ifname):
     """The offloads of an interface that are on, among those that concern us."""
-    out = subprocess.run(['ethtool', '-k', ifname], check=True, capture_output=True, text=True).stdout
+    out = subprocess.run(['ethtool', '-k', ifname], check=True, capture_output=True,
+                         text=True).stdout
     names = {'tx-checksumming': 'checksum', 'tx-tcp-segmentation': 'tso4',
              'tx-tcp6-segmentation': 'tso6', 'tx-tcp-ecn-segmentation': 'ecn',
              'tx-udp-segmentation': 'uso4 uso6'}
@@ -296,7 +298,9 @@ def test_offloads_at_run_time():
             assert offloads(net.daemon) == (' '.join(on) or 'none',) * 2
             for src, dst in (('g', 't'), ('t', 'g')):
                 way = Way(net, src, dst)
-                way.run([k for k in way.frames() if k[0].startswith(('csum', 'tso', 'uso'))])
+                # the kernel does not know by such a record that it is SCTP's checksum
+                way.run([k for k in way.frames()
+                         if k[0].startswith(('csum', 'tso', 'uso')) and 'sctp' not in k[0]])
         for name in 'gt':
             assert not any(net.counts(name)['drops'].values()), net.counts(name)
 

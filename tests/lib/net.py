@@ -7,8 +7,8 @@
 
 Kinds of port: server, client (direct path, who listens on the socket), library (the library's burst
 calls), packed (library with packed rings), raw (direct path; a guest of rawguest.py, which may have
-packed rings), tap, net_tap (that backend of it), and ethdev (the near end of the cable of that name, see veth.py; its station is
-at the far end).
+packed rings), tap, net_tap (a tap with that backend), and ethdev (the near end of the cable of that
+name, see veth.py; its station is at the far end).
 """
 
 import itertools

@@ -147,7 +147,7 @@ class Tap:
 
 class RecordTap(Tap):
     """The same, with records. Those that the kernel gets by a TAP are the switch's, but for
-    hdr_len; what it sends for us it divides itself where it thinks that the TAP can't (two tags)."""
+    hdr_len; what it sends for us it divides where it thinks that the TAP can't (two tags)."""
 
     def set_up(self):
         self.sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
