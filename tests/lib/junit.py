@@ -32,7 +32,9 @@ def main(files):
                 lines.append(f'FAILED  {name}: {reason(element)}')
             elif 'skipped' in found:
                 counts['skipped'] += 1
-                lines.append(f'SKIPPED {name}: {reason(found["skipped"])}')
+                # meson writes what a program said that skips as a whole behind it
+                why = reason(found['skipped']) or reason(found.get('system-out', case))
+                lines.append(f'SKIPPED {name}: {why}')
             else:
                 counts['passed'] += 1
     print(counts['passed'], counts['failed'], counts['skipped'])
