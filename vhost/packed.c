@@ -64,10 +64,10 @@ distance(uint16_t from, uint16_t to, uint16_t size)
 }
 
 static bool
-packed_wants_call(const struct ring_view *v, struct ring *r)
+packed_wants_call(const struct ring_view *v, struct ring *r, uint16_t now)
 {
 	/* acquire: the guest writes off_wrap before the flags that make it count */
-	uint16_t flags = guest_load16(&v->driver->flags), now = ring_used(r), event;
+	uint16_t flags = guest_load16(&v->driver->flags), event;
 	uint32_t then;
 
 	if (!v->has_event_idx)

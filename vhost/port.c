@@ -258,9 +258,9 @@ vhost_tx(struct port *port, struct batch *batch, uint64_t set, struct worker *wo
 
 /* Returns how many interrupts it raised. */
 static uint32_t
-call_if_wanted(const struct ring_view *v, struct ring *r)
+call_if_wanted(const struct ring_view *v, struct ring *r, uint16_t now)
 {
-	if (!v->ops->wants_call(v, r))
+	if (!v->ops->wants_call(v, r, now))
 		return 0;
 	ring_call(v);
 	return 1;
@@ -271,6 +271,7 @@ vhost_notify(struct port *port, struct worker *worker, struct port_stats *stats)
 {
 	struct session *s = port->priv;
 	const struct session_view *view = atomic_load_explicit(&s->view, memory_order_acquire);
+	uint16_t rx_now[PORT_QUEUES_MAX], tx_now[PORT_QUEUES_MAX]; /* not initialised: large */
 	uint32_t rx = 0, tx = 0;
 	uint64_t n_calls = 0;
 
@@ -278,22 +279,27 @@ vhost_notify(struct port *port, struct worker *worker, struct port_stats *stats)
 	if (!view) /* detached: attach_guest() sees what was touched */
 		return;
 	for (uint32_t q = 0; q < port->conf.queues; q++) {
-		if (view->rx[q].size && ring_take_touched(&s->rx[q]))
+		if (view->rx[q].size && ring_take_touched(&s->rx[q])) {
+			rx_now[q] = ring_used(&s->rx[q]);
 			rx |= 1u << q;
-		if (view->tx[q].size && ring_take_touched(&s->tx[q]))
+		}
+		if (view->tx[q].size && ring_take_touched(&s->tx[q])) {
+			tx_now[q] = ring_used(&s->tx[q]);
 			tx |= 1u << q;
+		}
 	}
 	if (!(rx | tx))
 		return;
 	/*
-	 * Full fence: our index must be in the guest's sight before we read whether it wants to be
-	 * told. The guest does the same the other way round when it goes to sleep.
+	 * Full fence: what was given back up to now, by other workers too, must be in the guest's
+	 * sight before we read whether it wants to be told. The guest does the same the other way
+	 * round when it goes to sleep.
 	 */
 	atomic_thread_fence(memory_order_seq_cst);
 	set_foreach (q, rx)
-		n_calls += call_if_wanted(&view->rx[q], &s->rx[q]);
+		n_calls += call_if_wanted(&view->rx[q], &s->rx[q], rx_now[q]);
 	set_foreach (q, tx)
-		n_calls += call_if_wanted(&view->tx[q], &s->tx[q]);
+		n_calls += call_if_wanted(&view->tx[q], &s->tx[q], tx_now[q]);
 	if (n_calls)
 		stats_add(&stats->notified, n_calls);
 }

@@ -128,10 +128,12 @@ struct ring_ops {
 		       uint64_t set, struct port_stats *stats);
 
 	/*
-	 * Does the guest want an interrupt for what was given back since the last call? The caller
-	 * has put one full fence between ring_take_touched() and this.
+	 * Does the guest want an interrupt for what was given back since the last call, up to place
+	 * now? The caller has read now (ring_used()) after ring_take_touched(), and put one full
+	 * fence behind both. What another worker gives back after that fence the guest may see only
+	 * after it has gone to sleep: that worker asks for itself.
 	 */
-	bool (*wants_call)(const struct ring_view *v, struct ring *r);
+	bool (*wants_call)(const struct ring_view *v, struct ring *r, uint16_t now);
 };
 
 /* At the baseline; level.h has the others. */
@@ -189,8 +191,10 @@ ring_used(const struct ring *r)
 static inline void
 ring_set_used(struct ring *r, uint16_t used)
 {
-	atomic_store_explicit(&r->used, used, memory_order_relaxed);
-	/* release: who sees touched sees the guest's part */
+	/* release: another worker that reads it, and has its fence behind that (vhost_notify()),
+	 * has the guest's part in the guest's sight */
+	atomic_store_explicit(&r->used, used, memory_order_release);
+	/* release: who sees touched sees used */
 	atomic_store_explicit(&r->touched, true, memory_order_release);
 }
 
@@ -204,7 +208,8 @@ ring_take_touched(struct ring *r)
 
 /*
  * For wants_call: where the ring was at its last call, plus SIGNALLED_VALID if there was one; from
- * now on it is now. Two workers that notify at the same time may both say yes, never both no.
+ * now on it is now. Two workers that notify at the same time may both say yes, never both no: each
+ * looks at what the guest wants after the fence that follows all that it answers for.
  */
 enum {
 	SIGNALLED_VALID = 1 << 16

@@ -52,9 +52,9 @@ split_silence(const struct ring_view *v, const struct ring *r)
 
 /* virtio 1.2 §2.7.7 */
 static bool
-split_wants_call(const struct ring_view *v, struct ring *r)
+split_wants_call(const struct ring_view *v, struct ring *r, uint16_t now)
 {
-	uint16_t now = ring_used(r), event;
+	uint16_t event;
 	uint32_t then;
 
 	if (!v->has_event_idx)

@@ -297,7 +297,8 @@ fdb_set_port_limit(struct fdb *fdb, uint16_t port, uint32_t max)
 uint32_t
 fdb_version(const struct fdb *fdb)
 {
-	return atomic_load_explicit(&fdb->version, memory_order_relaxed);
+	/* acquire: a walk behind it sees all that version_next() has counted so far */
+	return atomic_load_explicit(&fdb->version, memory_order_acquire);
 }
 
 uint32_t

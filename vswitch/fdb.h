@@ -133,7 +133,10 @@ uint32_t fdb_flush(struct fdb *fdb, uint16_t port, bool with_static);
  */
 uint32_t fdb_age(struct fdb *fdb, uint32_t now_s, uint32_t ageing_s, uint32_t part, uint32_t parts);
 
-/* Changes (and wraps) whenever a station comes, moves to another port, or goes. */
+/*
+ * Changes (and wraps) whenever a station comes, moves to another port, or goes: a walk that begins
+ * after it was read shows all that it counts.
+ */
 uint32_t fdb_version(const struct fdb *fdb);
 
 uint32_t fdb_count(const struct fdb *fdb); /* stations in the table */

@@ -153,7 +153,8 @@ quota_give(struct quota *q, uint32_t n)
 static inline void
 version_next(struct fdb *fdb)
 {
-	atomic_fetch_add_explicit(&fdb->version, 1, memory_order_relaxed);
+	/* release: who sees the version sees what it stands for, see fdb_version() */
+	atomic_fetch_add_explicit(&fdb->version, 1, memory_order_release);
 }
 
 /* Swaps the value of a slot that was seen with *value; tells in *value what is there otherwise. */

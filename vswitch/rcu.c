@@ -3,6 +3,7 @@
 #include "rcu.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <rte_common.h>
@@ -55,5 +56,11 @@ rcu_quiescent(uint32_t worker)
 void
 rcu_synchronize(void)
 {
+	/*
+	 * Full fence: what was taken out of sight must be so before we read that a worker is
+	 * offline. One that comes online has its own (rte_rcu_qsbr_thread_online()), between saying
+	 * so and its first read. DPDK has only a release on this side.
+	 */
+	atomic_thread_fence(memory_order_seq_cst);
 	rte_rcu_qsbr_synchronize(qsbr, RTE_QSBR_THRID_INVALID);
 }

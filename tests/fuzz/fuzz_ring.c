@@ -188,7 +188,7 @@ write_event(struct ring_guest *g, struct input *in)
 		g->view.avail->ring[g->view.size] = event;
 	else
 		g->view.avail->flags = flags;
-	g->view.ops->wants_call(&g->view, &g->ring);
+	g->view.ops->wants_call(&g->view, &g->ring, ring_used(&g->ring));
 }
 
 /* It is where a ring can be, or off; then the guest sets it up anew. */

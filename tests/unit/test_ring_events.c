@@ -30,7 +30,7 @@ is_packed(void)
 static bool
 wants_call(void)
 {
-	return guest.view.ops->wants_call(&guest.view, &guest.ring);
+	return guest.view.ops->wants_call(&guest.view, &guest.ring, ring_used(&guest.ring));
 }
 
 /* Buffers up to the place are the guest's again. */
@@ -152,6 +152,45 @@ test_event(void **state)
 	}
 }
 
+/*
+ * Two workers give buffers back and notify at the same time. One has read the place and done its
+ * fence when the other gives its buffers back, which the guest does not see yet: it goes to sleep
+ * before them, and the second worker must wake it, whatever the first one has answered in between.
+ */
+static void
+test_two_workers(void **state)
+{
+	const struct ring_ops *ops;
+	uint16_t first, second;
+
+	(void)state;
+	ring_guest_open(&guest, ring_kind_conf((struct ring_guest_conf){.size = 16,
+									.has_event_idx = true}));
+	ops = guest.view.ops;
+	assert_true(wants_call());
+	ask_for(ring_guest_step(&guest, guest.seen, 12));
+	give_back(ring_guest_step(&guest, guest.seen, 3));
+	first = ring_used(&guest.ring);
+	give_back(ring_guest_step(&guest, guest.seen, 5));
+	second = ring_used(&guest.ring);
+	assert_false(ops->wants_call(&guest.view, &guest.ring, first));
+	ask_for(ring_guest_step(&guest, guest.seen, 3));
+	assert_true(ops->wants_call(&guest.view, &guest.ring, second));
+	assert_false(ops->wants_call(&guest.view, &guest.ring, second));
+	/* the other way round one of them tells it, and what comes next is told again */
+	ask_for(ring_guest_step(&guest, guest.seen, 5));
+	give_back(ring_guest_step(&guest, guest.seen, 6));
+	first = ring_used(&guest.ring);
+	give_back(ring_guest_step(&guest, guest.seen, 8));
+	second = ring_used(&guest.ring);
+	assert_true(ops->wants_call(&guest.view, &guest.ring, second));
+	ops->wants_call(&guest.view, &guest.ring, first);
+	ask_for(ring_guest_step(&guest, guest.seen, 8));
+	give_back(ring_guest_step(&guest, guest.seen, 9));
+	assert_true(wants_call());
+	ring_guest_close(&guest);
+}
+
 /* A guest that wants every interrupt, then none, and then the next one. */
 static void
 test_event_after_flags(void **state)
@@ -209,6 +248,7 @@ main(void)
 		{"attach_asks_for_no_kicks", test_attach_asks_for_no_kicks, KIND_ANY},
 		{"flag_suppresses", test_flag_suppresses, KIND_ANY},
 		{"event", test_event, KIND_ANY},
+		{"two_workers", test_two_workers, KIND_ANY},
 		{"event_after_flags", test_event_after_flags, KIND_PACKED},
 		{"event_nowhere", test_event_nowhere, KIND_PACKED},
 	};
