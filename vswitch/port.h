@@ -34,12 +34,16 @@ enum {
 	PORT_MTU_MIN = 68, /* RFC 791 */
 	PORT_MTU_MAX = 65535,
 	PORT_MTU_DEFAULT = 1500,
-	PORT_MACS_UNLIMITED = UINT32_MAX - 1,
 	UNIX_PATH_MAX = 107,	/* bytes of a UNIX socket's path, without the final 0 (unix(7)) */
 	PORT_DEVARGS_MAX = 256, /* bytes, with the final 0 */
 	PORT_PCI_MAX = 16,	/* bytes of a PCI address as 0000:01:10.0, with the final 0 */
 	PORT_VLANS_MAX = 64,	/* VLANs that an uplink always lets in */
 	REASON_MAX = 256,
+};
+
+/* Alone: it makes the type of its enum unsigned, and with gcc 13 those of all others in it. */
+enum {
+	PORT_MACS_UNLIMITED = UINT32_MAX - 1
 };
 
 /* Which frames an uplink's device is asked to receive. */

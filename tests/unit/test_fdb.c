@@ -399,7 +399,7 @@ removed_does_not_come_back(void **state)
 {
 	struct fdb *fdb = make(16, 5);
 	struct slot *slot;
-	uint64_t value;
+	uint64_t value = 0;
 
 	(void)state;
 	assert_int_equal(fdb_learn(fdb, 42, 1, 0), FDB_NEW);

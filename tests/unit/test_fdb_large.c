@@ -250,7 +250,7 @@ sweeps_of_many_stretches(void **state)
 	struct fdb *fdb = make(LARGE);
 	uint32_t version, n_aged = 0;
 	struct slot *dead;
-	uint64_t value;
+	uint64_t value = 0;
 
 	(void)state;
 	for (uint32_t i = 0; i < LARGE; i++)
