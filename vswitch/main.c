@@ -21,6 +21,7 @@
 #include "level.h"
 #include "log.h"
 #include "rcu.h"
+#include "service.h"
 #include "startup.h"
 #include "switch.h"
 #include "tap.h"
@@ -47,6 +48,7 @@ struct daemon {
 	struct event_base *base;
 	struct event *on_term, *on_int, *on_hup, *on_tick;
 	struct control *control;
+	struct service *service;
 };
 
 static const char usage[] =
@@ -122,7 +124,9 @@ reload(evutil_socket_t sig, short what, void *arg)
 	struct daemon *d = arg;
 
 	(void)sig, (void)what;
+	service_reloading(d->service);
 	control_reload(d->control);
+	service_ready(d->service);
 }
 
 static void
@@ -202,6 +206,7 @@ start_control(struct daemon *d, const struct options *o, struct error *e)
 		.cpus = d->cpus,
 	};
 	struct conf *conf = d->conf;
+	int err;
 
 	signal(SIGPIPE, SIG_IGN);
 	d->base = event_base_new();
@@ -217,7 +222,11 @@ start_control(struct daemon *d, const struct options *o, struct error *e)
 	d->control = control_create(d->base, d->sw, conf, &info, e);
 	if (!d->control)
 		return -EINVAL;
-	return control_start(d->control, e);
+	err = control_start(d->control, e);
+	if (err)
+		return err;
+	d->service = service_create(d->base, d->sw, e);
+	return d->service ? 0 : -ENOMEM;
 }
 
 static void
@@ -231,6 +240,7 @@ free_event(struct event *event)
 static void
 stop(struct daemon *d)
 {
+	service_destroy(d->service);
 	control_destroy(d->control);
 	free_event(d->on_tick);
 	free_event(d->on_hup);
@@ -285,6 +295,7 @@ main(int argc, char **argv)
 	if (start_switch(&d, &o, &e) != 0 || start_control(&d, &o, &e) != 0)
 		goto out;
 	log_ready(&d);
+	service_ready(d.service);
 	event_base_dispatch(d.base);
 	log_info("vswitchd %s: ends", VSWITCH_VERSION);
 	code = EXIT_SUCCESS;
