@@ -18,6 +18,7 @@
 #include <rte_vhost.h>
 
 #include "feature.h"
+#include "guard.h"
 #include "level.h"
 #include "offload.h"
 #include "rcu.h"
@@ -56,7 +57,8 @@ read_memory(struct session *s, struct memory *memory)
 	int err = 0;
 
 	/* without memory the library's call would follow a NULL pointer */
-	if (!s->has_memory || s->is_postcopy || rte_vhost_get_mem_table(s->vid, &table) != 0)
+	if (!s->has_memory || s->is_postcopy || guard_is_hit(s->port->id) ||
+	    rte_vhost_get_mem_table(s->vid, &table) != 0)
 		return false;
 	for (uint32_t i = 0; i < table->nregions && err == 0; i++) {
 		const struct rte_vhost_mem_region *r = &table->regions[i];

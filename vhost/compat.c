@@ -27,6 +27,26 @@ struct message_context {
 	int n_fds;
 } __attribute__((packed, may_alias));
 
+int
+compat_fd(const struct vhost_message *message, uint32_t i)
+{
+	const struct message_context *m = (const struct message_context *)(const void *)message;
+
+	return i < MESSAGE_FDS_MAX && (int)i < m->n_fds ? m->fds[i] : -1;
+}
+
+int
+compat_refuse(struct vhost_message *message)
+{
+	struct message_context *m = (struct message_context *)(void *)message;
+
+	for (int i = 0; i < m->n_fds && i < MESSAGE_FDS_MAX; i++)
+		if (m->fds[i] > STDERR_FILENO)
+			close(m->fds[i]);
+	m->n_fds = 0;
+	return RTE_VHOST_MSG_RESULT_ERR;
+}
+
 /*
  * A message that is answered here does not go through the library's check of the file descriptors
  * that came with it: there must be none, and those there are would leak.
@@ -36,12 +56,8 @@ compat_answer(struct vhost_message *message, uint64_t value)
 {
 	struct message_context *m = (struct message_context *)(void *)message;
 
-	if (m->n_fds != 0) {
-		for (int i = 0; i < m->n_fds && i < MESSAGE_FDS_MAX; i++)
-			if (m->fds[i] > STDERR_FILENO)
-				close(m->fds[i]);
-		return RTE_VHOST_MSG_RESULT_ERR;
-	}
+	if (m->n_fds != 0)
+		return compat_refuse(message);
 	message->payload.u64 = value;
 	message->size = sizeof(message->payload.u64);
 	return RTE_VHOST_MSG_RESULT_REPLY;

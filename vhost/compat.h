@@ -19,6 +19,13 @@ struct vhost_message {
 			uint64_t size;
 			uint64_t offset;
 		} log;
+		struct {
+			uint32_t n;
+			uint32_t padding;
+			struct {
+				uint64_t guest, size, user, offset; /* offset: in its file */
+			} regions[8];
+		} memory;
 		/* also the beginning of struct vhost_vring_addr, and of u64 with a ring number */
 		struct {
 			uint32_t index;
@@ -47,6 +54,7 @@ enum {
 	REQUEST_SEND_RARP = 19,
 	REQUEST_NET_SET_MTU = 20,
 	REQUEST_SET_BACKEND_REQ_FD = 21,
+	REQUEST_IOTLB_MSG = 22,
 	REQUEST_POSTCOPY_ADVISE = 28,
 	REQUEST_POSTCOPY_LISTEN = 29,
 	REQUEST_SET_STATUS = 39,
@@ -60,6 +68,12 @@ int compat_set_max_queue_pairs(const char *path, uint32_t n);
  * Answers a message with a number, in pre_msg_handle. Returns an enum rte_vhost_msg_result for it.
  */
 int compat_answer(struct vhost_message *message, uint64_t value);
+
+/* The file descriptor that came with a message as number i, or -1. In pre_msg_handle. */
+int compat_fd(const struct vhost_message *message, uint32_t i);
+
+/* Refuses a message, and closes what came with it. Likewise. */
+int compat_refuse(struct vhost_message *message);
 
 /* Answers GET_QUEUE_NUM where the library can't be told. Likewise. */
 int compat_answer_queue_num(struct vhost_message *message, uint32_t n);

@@ -7,10 +7,14 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
+#include <unistd.h>
+
+#include <rte_vhost.h>
 
 #include "attach.h"
 #include "compat.h"
 #include "feature.h"
+#include "guard.h"
 #include "log.h"
 #include "registry.h"
 #include "session.h"
@@ -99,6 +103,7 @@ before_message(struct session *s, struct vhost_message *message)
 		break;
 	case REQUEST_SET_MEM_TABLE:
 		/* the old memory is unmapped now; if the message fails there is none */
+		guard_set_memory(s->port->id, -1);
 		s->has_memory = s->is_memory_known = false;
 		break;
 	case REQUEST_POSTCOPY_ADVISE:
@@ -112,6 +117,7 @@ before_message(struct session *s, struct vhost_message *message)
 	case REQUEST_RESET_OWNER:
 		/* the library forgets rings and memory and does not say so; it unmaps the log, but
 		 * not its own note of where it was */
+		guard_forget(s->port->id);
 		s->ready = s->told = s->left = 0;
 		s->has_memory = s->is_memory_known = false;
 		s->is_log_stale = s->is_log_stale || s->has_log;
@@ -129,21 +135,50 @@ before_message(struct session *s, struct vhost_message *message)
 	}
 }
 
+/* Warns of what is refused; a peer can cause it as often as it likes. */
+static void
+warn_refused(const struct session *s, const char *what)
+{
+	static struct log_limit limit = {.burst = 5, .interval_s = 60}; /* event thread's */
+	uint32_t suppressed;
+
+	if (log_allowed(&limit, &suppressed))
+		log_warn("port %s: %s", s->port->conf.name, what);
+}
+
+/* Behind the end of a file there is nothing to be touched; see guard.h. */
+static bool
+has_memory_files(const struct vhost_message *message)
+{
+	for (uint32_t i = 0; i < message->payload.memory.n && i < GUARD_LOG; i++) {
+		uint64_t size = message->payload.memory.regions[i].size;
+		uint64_t offset = message->payload.memory.regions[i].offset;
+		int fd = compat_fd(message, i);
+
+		if (fd >= 0 && (offset + size < size || !guard_file_fits(fd, offset + size)))
+			return false;
+	}
+	return true;
+}
+
 /*
  * The library maps the log from the offset on and then adds the offset once more: it would say that
  * the log lies behind what is mapped. QEMU's is always 0. With an offset that no size goes with the
  * library refuses, and closes the files that came along: what we refuse it leaves open.
  */
 static void
-refuse_log(const struct session *s, struct vhost_message *message)
+check_log(const struct session *s, struct vhost_message *message)
 {
-	static struct log_limit limit = {.burst = 5, .interval_s = 60}; /* event thread's */
-	uint32_t suppressed;
+	int fd = compat_fd(message, 0);
 
-	if (log_allowed(&limit, &suppressed))
-		log_warn("port %s: the log of dirty pages begins within its file, which can't be "
-			 "used: the migration is refused",
-			 s->port->conf.name);
+	if (message->payload.log.offset != 0)
+		warn_refused(s, "the log of dirty pages begins within its file, which can't be "
+				"used: the migration is refused");
+	else if (fd >= 0 && !guard_file_fits(fd, message->payload.log.size))
+		warn_refused(s, "the log of dirty pages is longer than its file: the migration is "
+				"refused");
+	else
+		return;
 	message->payload.log.offset = UINT64_MAX;
 }
 
@@ -160,8 +195,14 @@ pre_message(int vid, void *context)
 									  s->port->conf.queues);
 	if (message->request == REQUEST_GET_FEATURES)
 		return answer_features(s, message);
-	if (message->request == REQUEST_SET_LOG_BASE && message->payload.log.offset != 0)
-		refuse_log(s, message);
+	guard_current(s->port->id);
+	if (message->request == REQUEST_SET_LOG_BASE)
+		check_log(s, message);
+	if (message->request == REQUEST_SET_MEM_TABLE && !has_memory_files(message)) {
+		warn_refused(s, "guest memory is longer than the file that QEMU passes for it: "
+				"refused");
+		return (enum rte_vhost_msg_result)compat_refuse(message);
+	}
 	if (is_harmless(message->request))
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	pthread_mutex_lock(&s->lock);
@@ -188,17 +229,30 @@ note_place(struct session *s, const struct vhost_message *message, uint32_t numb
 }
 
 static void
+watch_log(const struct session *s)
+{
+	uint64_t base = 0, size = 0;
+
+	if (rte_vhost_get_log_base(s->vid, &base, &size) == 0)
+		guard_set(s->port->id, GUARD_LOG, (const void *)(uintptr_t)base, size,
+			  (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+static void
 after_message(struct session *s, const struct vhost_message *message)
 {
 	uint32_t number = message->payload.ring.index & 0xff;
 	bool is_new = s->has_failed;
 
 	s->is_in_message = s->has_failed = false;
-	if (message->request == REQUEST_SET_MEM_TABLE)
+	if (message->request == REQUEST_SET_MEM_TABLE) {
 		is_new = s->has_memory = true; /* it may be shared now, or not any more */
+		guard_set_memory(s->port->id, s->vid);
+	}
 	if (message->request == REQUEST_SET_LOG_BASE) {
 		s->has_log = true;
 		s->is_log_stale = false;
+		watch_log(s);
 	}
 	if ((message->request == REQUEST_SET_VRING_BASE ||
 	     message->request == REQUEST_GET_VRING_BASE) &&

@@ -17,6 +17,7 @@
 #include "error.h"
 #include "feature.h"
 #include "frame.h"
+#include "guard.h"
 #include "hint.h"
 #include "library.h"
 #include "offload.h"
@@ -118,6 +119,7 @@ vhost_open(struct port *port, struct error *e)
 	struct session *s = NULL;
 	int err;
 
+	guard_init();
 	err = socket_prepare(&port->conf, e);
 	if (err)
 		return err;

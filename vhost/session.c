@@ -27,6 +27,7 @@
 #include <rte_vhost.h>
 
 #include "attach.h"
+#include "guard.h"
 #include "library.h"
 #include "log.h"
 #include "message.h"
@@ -41,6 +42,7 @@ session_create(struct port *port)
 	if (!s)
 		return NULL;
 	memset(s, 0, sizeof(*s));
+	guard_forgive(port->id);
 	s->port = port;
 	s->vid = s->unsound = -1;
 	atomic_init(&s->view, NULL);
@@ -63,7 +65,8 @@ session_close(struct session *s)
 	s->is_closing = true;
 	attach_undo(s);
 	is_hidden = s->is_postcopy;
-	s->is_postcopy = false; /* waited for below: destroy_device must not */
+	s->is_postcopy = false;	   /* waited for below: destroy_device must not */
+	guard_forget(s->port->id); /* librte_vhost unmaps it, and does not call back */
 	pthread_mutex_unlock(&s->lock);
 	/* without the lock: a worker may spin on a queue that a message handler, which waits for
 	 * our lock, holds */
@@ -94,6 +97,8 @@ forget_guest(struct session *s)
 	s->promised_mtu = 0;
 	s->features = s->uso = 0;
 	announce_forget(&s->announce);
+	guard_forget(s->port->id);
+	guard_forgive(s->port->id);
 	for (uint32_t i = 0; i < PORT_QUEUES_MAX; i++) {
 		ring_reset(&s->rx[i]);
 		ring_reset(&s->tx[i]);
@@ -163,6 +168,10 @@ say_why_down(const struct session *s)
 	else if (s->is_private)
 		port_set_reason(port, "guest memory is not shared: add share=on to the memory "
 				      "backend (libvirt: <access mode='shared'/>)");
+	else if (guard_is_hit(port->id))
+		port_set_reason(port, "QEMU has cut a file short that it shares with us, guest "
+				      "memory or the log of dirty pages: switched off until it "
+				      "connects anew");
 	else if (s->is_postcopy)
 		port_set_reason(port, "QEMU asked for post-copy migration, which was not offered");
 	else if (!s->is_running)
@@ -203,10 +212,16 @@ session_judge(struct session *s)
 void
 session_attend(struct session *s)
 {
+	bool is_hit = guard_is_hit(s->port->id);
+
 	pthread_mutex_lock(&s->lock);
-	if (!s->is_in_message && find_fault(s) >= 0)
+	if (is_hit)
+		attach_undo(s);
+	if (is_hit || (!s->is_in_message && find_fault(s) >= 0))
 		session_judge(s);
 	pthread_mutex_unlock(&s->lock);
+	if (is_hit) /* without the lock: see session_close() */
+		library_detach(s, false);
 }
 
 static int

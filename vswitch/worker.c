@@ -177,6 +177,7 @@ worker_start(struct worker *w, struct error *e)
 	pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
 	/* signals are the control thread's: a worker is born with all of them blocked */
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS); /* of a worker's own doing: a kind of port may handle it */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&w->thread, &attr, worker_main, &start);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

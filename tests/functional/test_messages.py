@@ -11,7 +11,8 @@ import pytest
 
 from daemon import wait_until
 from frontend import (AVAIL, BUFFER, GET_FEATURES, LOG_ALL, PROTOCOL_RARP, RESET_OWNER, SEND_RARP,
-                      SET_FEATURES, SET_LOG_BASE, SIZE, USED, WRITE, Frontend)
+                      SET_FEATURES, SET_LOG_BASE, SET_MEM_TABLE, SIZE, USED, WRITE, MEMORY,
+                      Frontend)
 from net import Net
 from test_leaks import fds
 
@@ -277,3 +278,69 @@ def test_announcement_of_nobody():
         assert not fe.set(SEND_RARP, bytes(6))
         check_traffic(net, fe)
         assert net['a'].none()
+
+
+@pytest.mark.parametrize('packed', [False, True], ids=['split', 'packed'])
+@pytest.mark.parametrize('kind', ['server', 'library'])
+@pytest.mark.parametrize('what', ['memory', 'log'])
+def test_file_is_cut(kind, packed, what):
+    """A peer that cuts its guest's memory, or its log, short while frames come and go loses its
+    port, until it connects anew. Nobody else notices."""
+    with bed(kind, packed) as (net, fe, log):
+        net.add_port('b', 'server')
+        for size in (0, PAGE):
+            with Frontend(net.daemon.path('x.sock'), packed) if size else contextlib.nullcontext(
+                    fe) as fe:
+                fe.start()
+                net.daemon.wait_link('x')
+                os.ftruncate(log.file, 2 * LOG_SIZE)
+                assert offer_log(fe, log)
+                assert fe.set_u64(SET_FEATURES, fe.features | LOG_ALL)
+                check_traffic(net, fe)
+                net['b'].recv(10 ** 6, 0.1)  # flooded
+                net.learn()
+                to_x = [net.frame('a', 'x', n) for n in range(300)]
+                net['a'].send_many(to_x[:150])
+                fe.send_many([net.frame('x', 'a', n) for n in range(20)])
+                if what == 'memory':
+                    os.ftruncate(fe.file, size)  # what is mapped here must not be touched either
+                else:
+                    os.ftruncate(log.file, 0)
+                net['a'].send_many(to_x[150:])
+                wait_until('the reason', lambda: 'cut a file short' in
+                           net.daemon.port('x')['reason'])
+                assert not net.daemon.port('x')['details']['attached']
+                net['a'].take()
+                frames = [net.frame('a', 'b', n) for n in range(200)]
+                got = net.exchange('a', 'b', frames)
+                net.check_frames([f for _, f in got], frames, 'beside it')
+                before = net.counts('x')['drops']['tx-down']
+                net['a'].send(net.frame('a', 'x'))
+                net.wait_drops('x', 'tx-down', before + 1)
+                fe.sock.close()
+            net.daemon.wait_link('x', up=False)
+            wait_until('forgotten', lambda: 'waiting for' in net.daemon.port('x')['reason'])
+        with Frontend(net.daemon.path('x.sock'), packed) as fe:
+            fe.start()
+            net.daemon.wait_link('x')
+            check_traffic(net, fe)
+
+
+@pytest.mark.parametrize('kind', ['server', 'library'])
+def test_file_that_is_too_short(kind):
+    """Memory or a log that is longer than its file is refused, what was stays, and no file stays
+    open."""
+    with bed(kind) as (net, fe, log):
+        fe.start()
+        net.daemon.wait_link('x')
+        os.ftruncate(log.file, LOG_SIZE - 1)
+        before = memfds(net.daemon.pid)
+        for _ in range(10):
+            assert not offer_log(fe, log)
+            for size, offset in ((MEMORY + 1, 0), (MEMORY, PAGE), (MEMORY, 2 ** 64 - MEMORY)):
+                assert not fe.set(SET_MEM_TABLE, struct.pack('=IIQQQQ', 1, 0, 0, size, 0, offset),
+                                  [fe.file])
+        assert memfds(net.daemon.pid) == before
+        fe.enable(fe.rings[0], True)
+        check_traffic(net, fe)
+        assert 'longer than' in net.daemon.log()
