@@ -112,8 +112,11 @@ attach_offloads(struct session *s)
 {
 	uint32_t allowed = atomic_load_explicit(&s->offloads, memory_order_relaxed);
 
-	if (s->port->conf.vhost.is_library) /* does not look behind extension headers */
-		allowed &= ~OFFLOAD_EXTENSIONS;
+	/* The library does not look behind extension headers. Of frames to be divided it writes the
+	 * sum of a pseudo header without length (rte_net_intel_cksum_prepare()), where the guest
+	 * takes it for one with (linux/tcp_offload.c): what the guest forwards would go wrong. */
+	if (s->port->conf.vhost.is_library)
+		allowed &= ~(OFFLOAD_EXTENSIONS | OFFLOAD_SEGMENTS);
 	port_set_offloads(s->port, feature_to_guest(s->features) & allowed);
 }
 
