@@ -280,6 +280,40 @@ def test_announcement_of_nobody():
         assert net['a'].none()
 
 
+def check_cut(net, fe, log, what, size):
+    """The guest starts; while frames come and go the file is cut to that size."""
+    fe.start()
+    net.daemon.wait_link('x')
+    os.ftruncate(log.file, 2 * LOG_SIZE)
+    assert offer_log(fe, log)
+    assert fe.set_u64(SET_FEATURES, fe.features | LOG_ALL)
+    check_traffic(net, fe)
+    net['b'].recv(10 ** 6, 0.1)  # flooded
+    net.learn()
+    net['a'].send_many([net.frame('a', 'x', n) for n in range(150)])
+    fe.send_many([net.frame('x', 'a', n) for n in range(20)])
+    # what is cut must not be touched here either
+    os.ftruncate(fe.file if what == 'memory' else log.file, size)
+
+    def is_noticed():
+        net['a'].send(net.frame('a', 'x'))
+        if what == 'log':
+            fe.take()  # so that there is room
+        return 'cut a file short' in net.daemon.port('x')['reason']
+    wait_until('the reason', is_noticed)
+    assert not net.daemon.port('x')['details']['attached']
+    net['a'].take()
+    frames = [net.frame('a', 'b', n) for n in range(200)]
+    got = net.exchange('a', 'b', frames)
+    net.check_frames([f for _, f in got], frames, 'beside it')
+    before = net.counts('x')['drops']['tx-down']
+    net['a'].send(net.frame('a', 'x'))
+    net.wait_drops('x', 'tx-down', before + 1)
+    fe.sock.close()
+    net.daemon.wait_link('x', up=False)
+    wait_until('forgotten', lambda: 'waiting for' in net.daemon.port('x')['reason'])
+
+
 @pytest.mark.parametrize('packed', [False, True], ids=['split', 'packed'])
 @pytest.mark.parametrize('kind', ['server', 'library'])
 @pytest.mark.parametrize('what', ['memory', 'log'])
@@ -288,42 +322,13 @@ def test_file_is_cut(kind, packed, what):
     port, until it connects anew. Nobody else notices."""
     with bed(kind, packed) as (net, fe, log):
         net.add_port('b', 'server')
-        for size in (0, PAGE):
-            with Frontend(net.daemon.path('x.sock'), packed) if size else contextlib.nullcontext(
-                    fe) as fe:
-                fe.start()
-                net.daemon.wait_link('x')
-                os.ftruncate(log.file, 2 * LOG_SIZE)
-                assert offer_log(fe, log)
-                assert fe.set_u64(SET_FEATURES, fe.features | LOG_ALL)
-                check_traffic(net, fe)
-                net['b'].recv(10 ** 6, 0.1)  # flooded
-                net.learn()
-                to_x = [net.frame('a', 'x', n) for n in range(300)]
-                net['a'].send_many(to_x[:150])
-                fe.send_many([net.frame('x', 'a', n) for n in range(20)])
-                if what == 'memory':
-                    os.ftruncate(fe.file, size)  # what is mapped here must not be touched either
-                else:
-                    os.ftruncate(log.file, 0)
-                net['a'].send_many(to_x[150:])
-                wait_until('the reason', lambda: 'cut a file short' in
-                           net.daemon.port('x')['reason'])
-                assert not net.daemon.port('x')['details']['attached']
-                net['a'].take()
-                frames = [net.frame('a', 'b', n) for n in range(200)]
-                got = net.exchange('a', 'b', frames)
-                net.check_frames([f for _, f in got], frames, 'beside it')
-                before = net.counts('x')['drops']['tx-down']
-                net['a'].send(net.frame('a', 'x'))
-                net.wait_drops('x', 'tx-down', before + 1)
-                fe.sock.close()
-            net.daemon.wait_link('x', up=False)
-            wait_until('forgotten', lambda: 'waiting for' in net.daemon.port('x')['reason'])
-        with Frontend(net.daemon.path('x.sock'), packed) as fe:
-            fe.start()
+        check_cut(net, fe, log, what, 0)
+        with Frontend(net.daemon.path('x.sock'), packed) as second:
+            check_cut(net, second, log, what, PAGE if what == 'memory' else 0)
+        with Frontend(net.daemon.path('x.sock'), packed) as third:
+            third.start()
             net.daemon.wait_link('x')
-            check_traffic(net, fe)
+            check_traffic(net, third)
 
 
 @pytest.mark.parametrize('kind', ['server', 'library'])
