@@ -162,6 +162,10 @@ check_port_vhost(const struct where *w, const struct raw_port *raw, struct port_
 		rc = check_account(w, "group", raw->group, port->vhost.group, e);
 	port->vhost.is_client = is_client;
 	port->vhost.is_library = is_library;
+	if (!rc)
+		rc = check_flag(w, "viommu", raw->viommu, &port->vhost.has_viommu, e);
+	if (!rc && port->vhost.has_viommu && !is_library)
+		rc = check_fail(w, "viommu", -1, e, "needs datapath: library");
 	port->vhost.permissions = 0660;
 	if (!rc && raw->permissions &&
 	    !value_permissions(raw->permissions, &port->vhost.permissions))

@@ -57,6 +57,8 @@ print_port_vhost(FILE *out, const struct port_conf *port)
 	print_text(out, "    socket", port->vhost.socket);
 	fprintf(out, "    mode: %s\n", port->vhost.is_client ? "client" : "server");
 	fprintf(out, "    datapath: %s\n", port->vhost.is_library ? "library" : "direct");
+	if (port->vhost.has_viommu)
+		fputs("    viommu: true\n", out);
 	if (port->vhost.owner[0])
 		print_text(out, "    owner", port->vhost.owner);
 	if (port->vhost.group[0])

@@ -54,6 +54,7 @@ struct raw_port {
 	char *socket;
 	char *mode;
 	char *datapath;
+	char *viommu;
 	char *owner;
 	char *group;
 	char *permissions;

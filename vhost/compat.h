@@ -55,10 +55,14 @@ enum {
 	REQUEST_NET_SET_MTU = 20,
 	REQUEST_SET_BACKEND_REQ_FD = 21,
 	REQUEST_IOTLB_MSG = 22,
-	REQUEST_POSTCOPY_ADVISE = 28,
 	REQUEST_POSTCOPY_LISTEN = 29,
+	REQUEST_POSTCOPY_END = 30,
 	REQUEST_SET_STATUS = 39,
 	REQUEST_GET_STATUS = 40,
+};
+
+enum {
+	PROTOCOL_BACKEND_REQ = 5, /* two names in the library's header, by version */
 };
 
 /* Tells the library that the guest may have at most n queue pairs. 0 or -1. */

@@ -9,6 +9,7 @@
 #include <rte_vhost.h>
 
 #include "offload.h"
+#include "port.h"
 
 /*
  * Offered on every port. IN_ORDER is what our rings do anyhow. ANY_LAYOUT, CTRL_VQ and CTRL_RX cost
@@ -45,17 +46,23 @@ enum {
 };
 
 uint64_t
-feature_offered(uint32_t offloads, bool is_library)
+feature_offered(uint32_t offloads, const struct port_conf *conf)
 {
 	uint64_t features = features_always;
 
+	if (conf->vhost.has_viommu) {
+		features |= 1ull << VIRTIO_F_ACCESS_PLATFORM;
+		/* of a packed ring the library loses each frame that it has no translation for
+		 * (virtio_dev_tx_single_packed()) */
+		features &= ~(1ull << VIRTIO_F_RING_PACKED);
+	}
 	if (!(offloads & OFFLOAD_CHECKSUM))
 		return features;
 	offloads &= OFFLOAD_CHECKSUM | OFFLOAD_SEGMENTS;
 	for (int i = 0; i < N_MEANINGS; i++)
 		if ((meanings[i].from_guest | meanings[i].to_guest) & offloads)
 			features |= 1ull << meanings[i].bit;
-	return is_library ? features & ~FEATURE_USO : features;
+	return conf->vhost.is_library ? features & ~FEATURE_USO : features;
 }
 
 uint32_t

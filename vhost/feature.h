@@ -7,8 +7,9 @@
 #ifndef VHOST_FEATURE_H
 #define VHOST_FEATURE_H
 
-#include <stdbool.h>
 #include <stdint.h>
+
+struct port_conf;
 
 /* Bits that the headers of Linux 6.1 don't have; virtio 1.3 §5.1.3. */
 enum {
@@ -23,7 +24,7 @@ enum {
 	(1ull << FEATURE_GUEST_USO4 | 1ull << FEATURE_GUEST_USO6 | 1ull << FEATURE_HOST_USO)
 
 /* What a port may offer that may use these offloads (enum offload). */
-uint64_t feature_offered(uint32_t offloads, bool is_library);
+uint64_t feature_offered(uint32_t offloads, const struct port_conf *conf);
 
 /* The offloads that a guest with these features may ask for. */
 uint32_t feature_from_guest(uint64_t features);

@@ -11,6 +11,7 @@
 #include <rte_vhost.h>
 
 #include "attach.h"
+#include "backlog.h"
 #include "error.h"
 #include "feature.h"
 #include "frame.h"
@@ -35,12 +36,21 @@ library_open(struct session *s, struct error *e)
 	s->pool = mbuf_pool_create("vhost-port", LIBRARY_MBUFS, SOCKET_ID_ANY, &why);
 	if (!s->pool)
 		return error_set(e, -ENOMEM, "port %s: %s", s->port->conf.name, why.text);
+	for (uint32_t q = 0; s->port->conf.vhost.has_viommu && q < s->port->conf.queues; q++) {
+		s->backlogs[q] = backlog_create();
+		if (!s->backlogs[q])
+			return error_set(e, -ENOMEM, "port %s: out of memory", s->port->conf.name);
+	}
 	return 0;
 }
 
 void
 library_close(struct session *s)
 {
+	for (uint32_t q = 0; q < PORT_QUEUES_MAX; q++) {
+		backlog_destroy(s->backlogs[q]);
+		s->backlogs[q] = NULL;
+	}
 	mbuf_pool_retire(s->pool);
 	s->pool = NULL;
 }
@@ -85,6 +95,9 @@ library_rx(struct session *s, uint16_t queue, struct batch *b, struct port_stats
 	struct rte_mbuf *mbufs[BATCH_MAX];
 
 	ready = atomic_load_explicit(&s->library_ready, memory_order_relaxed);
+	if (s->backlogs[queue])
+		backlog_flush(s->backlogs[queue], vid, (uint16_t)(2 * queue),
+			      vid >= 0 && ready >> 2 * queue & 1, stats);
 	if (vid < 0 || !(ready >> number & 1))
 		return 0;
 	frame_max = port_frame_max(s->port) + FRAME_TAG_LEN;
@@ -149,6 +162,41 @@ enqueue(int vid, uint16_t number, struct rte_mbuf **mbufs, uint32_t n)
 	return sent;
 }
 
+/*
+ * An mbuf of the frame. One that waits for this guest is of the port's own memory, so that no other
+ * port runs short of it.
+ */
+static struct rte_mbuf *
+make_mbuf(const struct session *s, const struct frame *f, const struct worker *worker)
+{
+	bool is_to_wait = s->backlogs[0] != NULL;
+	struct rte_mbuf *m = mbuf_of_frame(f, is_to_wait ? s->pool : worker->pool), *copy;
+
+	if (!m || !is_to_wait || m->pool == s->pool)
+		return m;
+	copy = rte_pktmbuf_copy(m, s->pool, 0, UINT32_MAX);
+	rte_pktmbuf_free(m);
+	return copy;
+}
+
+/* Under the lock: hands them to the guest, or to who will, and frees the rest. Returns the set of
+ * positions of those that went. */
+static uint64_t
+hand_over(const struct session *s, int vid, uint16_t queue, struct rte_mbuf **mbufs, uint32_t n)
+{
+	uint32_t n_waiting = 0;
+	uint64_t sent;
+
+	if (s->backlogs[queue]) {
+		n_waiting = backlog_put(s->backlogs[queue], mbufs, n);
+		sent = set_first(n_waiting);
+	} else {
+		sent = enqueue(vid, (uint16_t)(2 * queue), mbufs, n);
+	}
+	rte_pktmbuf_free_bulk(mbufs + n_waiting, n - n_waiting);
+	return sent;
+}
+
 uint64_t
 library_tx(struct session *s, const struct batch *b, uint64_t set, struct worker *worker,
 	   struct port_stats *stats)
@@ -165,7 +213,7 @@ library_tx(struct session *s, const struct batch *b, uint64_t set, struct worker
 		return 0;
 	}
 	set_foreach (i, set) {
-		mbufs[n] = mbuf_of_frame(&b->frames[i], worker->pool);
+		mbufs[n] = make_mbuf(s, &b->frames[i], worker);
 		of[n] = (uint8_t)i;
 		if (likely(mbufs[n] != NULL))
 			n++;
@@ -173,10 +221,9 @@ library_tx(struct session *s, const struct batch *b, uint64_t set, struct worker
 			stats_drop(stats, DROP_TX_NO_MBUF, 1);
 	}
 	ring_lock(&s->tx[queue], stats);
-	sent = enqueue(vid, (uint16_t)(2 * queue), mbufs, n);
+	sent = hand_over(s, vid, (uint16_t)queue, mbufs, n);
 	rte_spinlock_unlock(&s->tx[queue].lock);
 	stats_drop(stats, DROP_TX_NO_ROOM, n - set_count(sent));
-	rte_pktmbuf_free_bulk(mbufs, n);
 	set_foreach (j, sent)
 		done |= 1ull << of[j];
 	return done;

@@ -5,6 +5,7 @@
  */
 #include "message.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "compat.h"
 #include "feature.h"
 #include "guard.h"
+#include "library.h"
 #include "log.h"
 #include "registry.h"
 #include "session.h"
@@ -55,6 +57,14 @@ forgive(struct session *s, const struct vhost_message *message)
 			      RING_FINE, memory_order_relaxed);
 }
 
+/* The library frees what a ring needs to be used, and may not say that it is off. */
+static void
+forget_ring(struct session *s, const struct vhost_message *message)
+{
+	if (s->port->conf.vhost.has_viommu && message->payload.ring.index < SESSION_RINGS_MAX)
+		s->ready &= ~(1u << message->payload.ring.index);
+}
+
 /*
  * With LOG_ALL the library's own bursts would write through the log that it has unmapped: it finds
  * features that it does not know, and refuses them.
@@ -71,10 +81,9 @@ static enum rte_vhost_msg_result
 answer_features(const struct session *s, struct vhost_message *message)
 {
 	uint32_t offloads = atomic_load_explicit(&s->offloads, memory_order_relaxed);
-	bool is_library = s->port->conf.vhost.is_library;
 
 	return (enum rte_vhost_msg_result)compat_answer(message,
-							feature_offered(offloads, is_library));
+							feature_offered(offloads, &s->port->conf));
 }
 
 /* Takes what the library does not know out of the features that the guest has chosen. */
@@ -106,9 +115,9 @@ before_message(struct session *s, struct vhost_message *message)
 		guard_set_memory(s->port->id, -1);
 		s->has_memory = s->is_memory_known = false;
 		break;
-	case REQUEST_POSTCOPY_ADVISE:
 	case REQUEST_POSTCOPY_LISTEN:
-		/* the library does not look whether it was negotiated; until a new connection */
+		/* from now on who touches the guest's memory waits for QEMU: until all of it is
+		 * here that is nobody of ours */
 		s->is_postcopy = true;
 		/* no waiting here: a burst that has begun still finds the old memory */
 		atomic_store_explicit(&s->library_vid, -1, memory_order_relaxed);
@@ -123,10 +132,13 @@ before_message(struct session *s, struct vhost_message *message)
 		s->is_log_stale = s->is_log_stale || s->has_log;
 		s->has_log = false;
 		break;
+	case REQUEST_GET_VRING_BASE:
+		forget_ring(s, message);
+		forgive(s, message);
+		break;
 	case REQUEST_SET_VRING_NUM:
 	case REQUEST_SET_VRING_ADDR:
 	case REQUEST_SET_VRING_BASE:
-	case REQUEST_GET_VRING_BASE:
 	case REQUEST_SET_VRING_KICK:
 		forgive(s, message);
 		break;
@@ -182,6 +194,17 @@ check_log(const struct session *s, struct vhost_message *message)
 	message->payload.log.offset = UINT64_MAX;
 }
 
+/* Workers ask QEMU for translations through it: one that does not listen must not make them wait.
+ */
+static void
+make_nonblocking(int fd)
+{
+	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+	if (flags >= 0)
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
 static enum rte_vhost_msg_result
 pre_message(int vid, void *context)
 {
@@ -196,6 +219,11 @@ pre_message(int vid, void *context)
 	if (message->request == REQUEST_GET_FEATURES)
 		return answer_features(s, message);
 	guard_current(s->port->id);
+	s->is_translating = message->request == REQUEST_IOTLB_MSG && s->port->conf.vhost.has_viommu;
+	if (s->is_translating) /* the library's own locks protect its rings */
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	if (message->request == REQUEST_SET_BACKEND_REQ_FD)
+		make_nonblocking(compat_fd(message, 0));
 	if (message->request == REQUEST_SET_LOG_BASE)
 		check_log(s, message);
 	if (message->request == REQUEST_SET_MEM_TABLE && !has_memory_files(message)) {
@@ -262,6 +290,12 @@ after_message(struct session *s, const struct vhost_message *message)
 	if (message->request == REQUEST_SET_VRING_ENABLE && message->payload.ring.num == 0 &&
 	    number < SESSION_RINGS_MAX)
 		s->ready &= ~(1u << number);
+	if (message->request == REQUEST_POSTCOPY_END) {
+		is_new = true;
+		s->is_postcopy = false;
+		if (s->is_running && s->port->conf.vhost.is_library && attach_is_possible(s))
+			library_attach(s); /* no lock of the library is held in this message */
+	}
 	if (s->is_running && !s->port->conf.vhost.is_library)
 		attach_guest(s);
 	if (s->is_running && is_new)
@@ -310,7 +344,7 @@ post_message(int vid, void *context)
 		return check_mtu(s, message->payload.u64);
 	if (message->request == REQUEST_SEND_RARP)
 		return ask_announcement(s, message);
-	if (is_harmless(message->request))
+	if (is_harmless(message->request) || s->is_translating)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	pthread_mutex_lock(&s->lock);
 	after_message(s, message);

@@ -20,6 +20,7 @@
 #include "guard.h"
 #include "hint.h"
 #include "library.h"
+#include "log.h"
 #include "offload.h"
 #include "registry.h"
 #include "ring.h"
@@ -30,7 +31,8 @@
 static const uint64_t protocol_features_offered =
 	1ull << VHOST_USER_PROTOCOL_F_MQ | 1ull << VHOST_USER_PROTOCOL_F_LOG_SHMFD |
 	1ull << VHOST_USER_PROTOCOL_F_RARP | 1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK |
-	1ull << VHOST_USER_PROTOCOL_F_NET_MTU | 1ull << VHOST_USER_PROTOCOL_F_STATUS;
+	1ull << VHOST_USER_PROTOCOL_F_NET_MTU | 1ull << VHOST_USER_PROTOCOL_F_STATUS |
+	1ull << VHOST_USER_PROTOCOL_F_PAGEFAULT;
 
 /*
  * rte_vhost_driver_set_features() would take the port for something else than a network device: no
@@ -42,12 +44,14 @@ static int
 offer_features(const struct port_conf *conf)
 {
 	const char *path = conf->vhost.socket;
-	uint64_t all, ours = feature_offered(OFFLOAD_ALL, conf->vhost.is_library);
+	uint64_t all, ours = feature_offered(OFFLOAD_ALL, conf);
 	uint64_t protocol = protocol_features_offered;
 
 	/* the library's announcement ends with what its mbuf held before: bytes of other frames */
 	if (conf->vhost.is_library)
 		protocol &= ~(1ull << VHOST_USER_PROTOCOL_F_RARP);
+	if (conf->vhost.has_viommu)
+		protocol |= 1ull << PROTOCOL_BACKEND_REQ;
 	if (rte_vhost_driver_get_features(path, &all) != 0 ||
 	    rte_vhost_driver_disable_features(path, all & ~ours) != 0 ||
 	    rte_vhost_driver_set_protocol_features(path, protocol) != 0)
@@ -66,6 +70,8 @@ start_socket(struct session *s, struct error *e)
 
 	if (conf->vhost.is_client)
 		flags |= RTE_VHOST_USER_CLIENT; /* tries again until QEMU listens */
+	if (conf->vhost.has_viommu)
+		flags |= RTE_VHOST_USER_IOMMU_SUPPORT;
 	if (rte_vhost_driver_register(path, flags) != 0)
 		return error_set(e, -EIO,
 				 "port %s: socket: librte_vhost does not take %s: its log "
@@ -126,6 +132,11 @@ vhost_open(struct port *port, struct error *e)
 	s = session_create(port);
 	if (!s)
 		return error_set(e, -ENOMEM, "port %s: out of memory", port->conf.name);
+	if (port->conf.vhost.has_viommu)
+		log_warn(
+			"port %s: viommu: librte_vhost does not hold a hostile guest with a vIOMMU "
+			"to its own memory: for guests that are trusted like this host",
+			port->conf.name);
 	if (port->conf.vhost.is_library)
 		err = library_open(s, e);
 	if (err)

@@ -173,7 +173,8 @@ say_why_down(const struct session *s)
 				      "memory or the log of dirty pages: switched off until it "
 				      "connects anew");
 	else if (s->is_postcopy)
-		port_set_reason(port, "QEMU asked for post-copy migration, which was not offered");
+		port_set_reason(port, "post-copy migration: the network waits until all of the "
+				      "guest's memory is here");
 	else if (!s->is_running)
 		port_set_reason(port, "QEMU is connected, the guest's driver is not up");
 	else if (s->is_in_message && !is_library(s)) /* it has failed: else nobody asks */
@@ -317,6 +318,10 @@ vring_state_changed(int vid, uint16_t number, int is_on)
 	struct session *s = registry_of(vid);
 
 	if (!s || number >= 2u * s->port->conf.queues)
+		return 0;
+	/* the guest took the translation of the ring away: the library asks for a new one when the
+	 * ring is next polled, not before */
+	if (!is_on && s->is_translating)
 		return 0;
 	pthread_mutex_lock(&s->lock);
 	if (is_on)

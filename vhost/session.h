@@ -22,6 +22,7 @@
 #include "port.h"
 #include "ring.h"
 
+struct backlog;
 struct rte_mempool;
 struct rte_vhost_device_ops;
 
@@ -47,10 +48,12 @@ struct session {
 	_Atomic(const struct session_view *) view; /* vhost thread: wo, workers: ro; direct path */
 
 	/* datapath: library (library.c); vhost thread: wo, workers: ro */
-	_Atomic int library_vid;	/* -1: no guest */
-	_Atomic uint32_t library_ready; /* bit per ring, numbered as the library does */
-	_Atomic bool library_segments;	/* the guest may send frames to be divided */
-	struct rte_mempool *pool;	/* control: wo before workers see the port */
+	_Atomic int library_vid;		   /* -1: no guest */
+	_Atomic uint32_t library_ready;		   /* bit per ring, numbered as the library does */
+	_Atomic bool library_segments;		   /* the guest may send frames to be divided */
+	struct rte_mempool *pool;		   /* control: wo before workers see the port */
+	struct backlog *backlogs[PORT_QUEUES_MAX]; /* likewise; NULL but with viommu */
+	bool is_translating; /* vhost thread: the message is one of translations */
 
 	struct announce announce;  /* direct path */
 	_Atomic uint32_t offloads; /* control: wo; that the port may use: enum offload */
@@ -66,7 +69,7 @@ struct session {
 	uint32_t told;	      /* of which QEMU said another place than we, likewise */
 	uint32_t left;	      /* of which we said the place when QEMU asked, likewise */
 	uint16_t left_at[SESSION_RINGS_MAX]; /* the place that we said */
-	bool is_postcopy;      /* asked for, not offered: its memory may block who touches it */
+	bool is_postcopy;		     /* it goes on: its memory may block who touches it */
 	bool is_closing;       /* the port is being closed: nothing is attached any more */
 	bool is_running;       /* between new_device and destroy_device */
 	bool is_in_message;    /* a message that may change rings is being handled, or has failed */

@@ -118,6 +118,7 @@ struct port_conf {
 		char socket[UNIX_PATH_MAX + 1];
 		bool is_client;	      /* mode: client: we connect, QEMU listens */
 		bool is_library;      /* datapath: library: librte_vhost's own bursts */
+		bool has_viommu;      /* viommu: the guest may have one; only with is_library */
 		char owner[64];	      /* user, or empty: as it is */
 		char group[64];	      /* group, or empty: as it is */
 		uint32_t permissions; /* 0660 */

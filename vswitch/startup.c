@@ -201,15 +201,22 @@ startup_check_hugepages(const struct switch_conf *conf, uint64_t memory, struct 
 
 /*
  * Where EAL writes its lines to: our log, less the newline at the end. Its warnings are of use only
- * to who looks for something ("no 1 GiB pages").
+ * to who looks for something ("no 1 GiB pages"). A peer can cause some of them as often as it
+ * likes, on workers as well.
  */
 static ssize_t
 write_dpdk_log(void *cookie, const char *text, size_t size)
 {
 	bool is_error = rte_log_cur_msg_loglevel() <= (int)RTE_LOG_ERR;
 	size_t len = size && text[size - 1] == '\n' ? size - 1 : size;
+	static struct log_limit limit = {.burst = 200, .interval_s = 10}; /* under stdio's lock */
+	uint32_t suppressed = 0;
 
 	(void)cookie;
+	if (is_error && !log_allowed(&limit, &suppressed))
+		return (ssize_t)size;
+	if (suppressed)
+		log_line(LOG_LEVEL_ERR, "dpdk: %u more lines", suppressed);
 	log_line(is_error ? LOG_LEVEL_ERR : LOG_LEVEL_DEBUG, "dpdk: %.*s", (int)len, text);
 	return (ssize_t)size;
 }

@@ -86,6 +86,8 @@ WRONG = {
                         r':6: ports: t: socket: only a port of type vhost-user has one'),
     'bad mode': (with_vhost('mode: both'),
                  r':6: ports: v: mode: "both" .*server, client'),
+    'viommu on our own rings': (with_vhost('viommu: true'),
+                                r':6: ports: v: viommu: needs datapath: library'),
     'bad datapath': (with_vhost('datapath: fast'),
                      r':6: ports: v: datapath: "fast" .*direct, library'),
     'bad permissions': (

@@ -13,6 +13,7 @@ from daemon import wait_until
 from frontend import (AVAIL, BUFFER, GET_FEATURES, LOG_ALL, PROTOCOL_RARP, RESET_OWNER, SEND_RARP,
                       SET_FEATURES, SET_LOG_BASE, SET_MEM_TABLE, SIZE, USED, WRITE, MEMORY,
                       Frontend)
+from marks import choose
 from net import Net
 from test_leaks import fds
 
@@ -314,12 +315,16 @@ def check_cut(net, fe, log, what, size):
     wait_until('forgotten', lambda: 'waiting for' in net.daemon.port('x')['reason'])
 
 
-@pytest.mark.parametrize('packed', [False, True], ids=['split', 'packed'])
-@pytest.mark.parametrize('kind', ['server', 'library'])
-@pytest.mark.parametrize('what', ['memory', 'log'])
-def test_file_is_cut(kind, packed, what):
+CUTS = {f'{what}, {kind}, {"packed" if packed else "split"}': (what, kind, packed)
+        for what in ('memory', 'log') for kind in ('server', 'library') for packed in (False, True)}
+
+
+@pytest.mark.parametrize('case', choose(CUTS, 'memory, server, split', 'memory, library, packed',
+                                        'log, server, packed', 'log, library, split'))
+def test_file_is_cut(case):
     """A peer that cuts its guest's memory, or its log, short while frames come and go loses its
     port, until it connects anew. Nobody else notices."""
+    what, kind, packed = CUTS[case]
     with bed(kind, packed) as (net, fe, log):
         net.add_port('b', 'server')
         check_cut(net, fe, log, what, 0)

@@ -293,9 +293,9 @@ def test_second_guest_on_a_socket():
 
 
 @pytest.mark.parametrize('kind', ['server', 'library'])
-def test_post_copy_that_was_not_offered(kind):
-    """Memory behind a peer's userfaultfd would block a worker: such a peer is told so, nobody else
-    notices, and the port serves the next guest."""
+def test_post_copy_that_does_not_end(kind):
+    """Memory behind a peer's userfaultfd would block a worker: the port says why it is down, nobody
+    else notices, and it serves the next guest."""
     with Net({'a': 'server', 'b': 'server'}) as net:
         net.learn()
         d = net.daemon
@@ -303,8 +303,8 @@ def test_post_copy_that_was_not_offered(kind):
               f'datapath={"direct" if kind == "server" else kind}')
         with socket.socket(socket.AF_UNIX) as peer:
             peer.connect(d.path('x.sock'))
-            # POSTCOPY_ADVISE, version 1, no payload
-            peer.sendall(struct.pack('=III', 28, 1, 0))
+            # POSTCOPY_ADVISE and _LISTEN, version 1, no payload
+            peer.sendall(struct.pack('=IIIIII', 28, 1, 0, 29, 1, 0))
             wait_until('the reason', lambda: 'post-copy' in d.port('x')['reason'])
             assert d.port('x')['link'] == 'down'
             frames = [net.frame('a', 'b', n) for n in range(100)]

@@ -11,8 +11,14 @@ from marks import choose
 
 # virtio 1.2 §5.1.3 and §6
 MRG_RXBUF, MQ, INDIRECT, EVENT_IDX, VERSION_1, PACKED = 15, 22, 28, 29, 32, 34
+ACCESS_PLATFORM = 33
 OFFLOADS = {0, 1, 7, 8, 9, 11, 12, 13}  # CSUM, TSO4, TSO6, ECN, both ways
 NO_TSO = 'guest_tso4=off,guest_tso6=off'
+
+# a guest that maps each buffer by itself, so that none is known when the switch first comes to it
+VIOMMU = ({'datapath': 'library', 'viommu': True}, 'iommu_platform=on,ats=on,disable-legacy=on',
+          {'append': 'intel_iommu=on',
+           'devices': ('-device', 'intel-iommu,intremap=off,caching-mode=on,device-iotlb=on')})
 
 # name: keys of the port, properties of the NIC, arguments of the guest, features that must be on,
 # and off
@@ -39,10 +45,17 @@ VARIANTS = {
                              set()),
     'packed,queues=2': ({'queues': 2}, 'packed=on', {'cpus': 2}, {MQ, PACKED}, set()),
     'library': ({'datapath': 'library'}, '', {}, {MRG_RXBUF, VERSION_1, *OFFLOADS}, {PACKED}),
+    'vIOMMU': (*VIOMMU, {ACCESS_PLATFORM, VERSION_1, *OFFLOADS}, {PACKED}),
+    'vIOMMU, passthrough': (*VIOMMU[:2], {**VIOMMU[2], 'append': 'intel_iommu=on iommu=pt'},
+                            {ACCESS_PLATFORM}, {PACKED}),
+    'vIOMMU, queues=2': ({**VIOMMU[0], 'queues': 2}, VIOMMU[1], {**VIOMMU[2], 'cpus': 2},
+                         {ACCESS_PLATFORM, MQ}, {PACKED}),
+    'vIOMMU, packed': (VIOMMU[0], f'{VIOMMU[1]},packed=on', VIOMMU[2], {ACCESS_PLATFORM},
+                       {PACKED}),
     'packed on library': ({'datapath': 'library'}, 'packed=on', {}, {PACKED, VERSION_1}, set()),
 }
 DEFAULT = ('default', 'guest_csum=off', 'mrg_rxbuf,guest_tso=off', 'legacy,mrg_rxbuf=off',
-           'packed,indirect,event_idx=off', 'packed,queues=2', 'packed on library')
+           'packed,indirect,event_idx=off', 'packed,queues=2', 'packed on library', 'vIOMMU')
 
 
 @pytest.mark.parametrize('name', choose(VARIANTS, *DEFAULT))

@@ -14,7 +14,10 @@ import time
 
 import pytest
 from daemon import wait_until
+from frames import BROADCAST, build
 from guestnet import HOST, GuestNet
+from marks import choose
+from vguest import Guests
 
 PORT = 5002
 PIECE = 64 << 10
@@ -109,3 +112,50 @@ def test_memory_is_moved_whole(net):
     assert 'LOG_ALL' not in net.daemon.port('new')['details']['features']
     assert new.ping(HOST) == 3
     assert net.host.ping(new.ip) == 3
+
+
+def begin_postcopy(old, new, uri):
+    """Moves the guest so that it runs at its new place before its memory is there."""
+    for guest in (new, old):
+        guest.qmp('migrate-set-capabilities',
+                  capabilities=[{'capability': 'postcopy-ram', 'state': True}])
+    new.qmp('migrate-incoming', uri=uri)
+    old.qmp('migrate-set-parameters', **{'max-bandwidth': BANDWIDTH, 'downtime-limit': 1,
+                                         'max-postcopy-bandwidth': BANDWIDTH})
+    old.qmp('migrate', uri=uri)
+    wait_until('the migration goes on', lambda: old.qmp('query-migrate').get('status') == 'active')
+    old.qmp('migrate-start-postcopy')
+    wait_until('the guest runs', lambda: new.qmp('query-status')['running'], 60)
+
+
+@pytest.mark.parametrize('path', choose(['direct', 'library'], 'direct'))
+def test_postcopy(image, path):
+    """A guest that runs before its memory is there has no network until it is; others on the same
+    worker lose nothing meanwhile, and a port that is opened in between gets its guest."""
+    names = ('old', 'new')
+    with GuestNet(image, {name: {'datapath': path} for name in names},
+                  guests={'new': {'devices': ('-incoming', 'defer')}}, boot=False) as net, \
+            Guests() as others:
+        net.guests = {'old': net.make_guest('old'), 'new': net.make_guest('new', 'old')}
+        net.boot('old')
+        old, new, d = net['old'], net['new'], net.daemon
+        old.run('head -c 64M /dev/urandom >/tmp/a; sha256sum /tmp/a >/tmp/sum')
+        new.start()
+        begin_postcopy(old, new, f'unix:{d.path("migration")}')
+        wait_until('the reason', lambda: 'post-copy' in d.port('new')['reason'])
+        for name in 'ab':
+            d.add({'name': name, 'type': 'vhost-user', 'socket': f'{name}.sock'})
+        a, b = (others.add(name, d.path(f'{name}.sock')) for name in 'ab')
+        d.wait_link('a', 'b')
+        frame = build(BROADCAST, '02:00:00:00:00:0a', 1, 60)
+        n = 0
+        while 'post-copy' in d.port('new')['reason']:
+            a.send_many([frame] * 20)
+            assert b.recv(20) == [frame] * 20
+            n += 20
+        assert n >= 100, 'the migration was over too soon'
+        d.wait_link('new')
+        wait_until('all memory is there', lambda: is_moved(old), 60)
+        new.run('sha256sum -c /tmp/sum', 60)
+        assert new.ping(HOST) == 3
+        assert net.host.ping(new.ip) == 3

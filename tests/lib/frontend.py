@@ -109,6 +109,7 @@ class Frontend:
         self.packed = packed
         self.features = VERSION_1 | INDIRECT_DESC | PROTOCOL_FEATURES
         self.features |= RING_PACKED if packed else 0
+        self.wanted = PROTOCOL_LOG_SHMFD | PROTOCOL_RARP | PROTOCOL_REPLY_ACK
         self.protocol = 0  # features of the protocol, once negotiated
         self.file = os.memfd_create('guest')
         os.ftruncate(self.file, MEMORY)
@@ -164,7 +165,7 @@ class Frontend:
         """Features, and more of them."""
         self.get(GET_FEATURES)
         self.protocol = struct.unpack('=Q', self.get(GET_PROTOCOL_FEATURES))[0]
-        self.protocol &= PROTOCOL_LOG_SHMFD | PROTOCOL_RARP | PROTOCOL_REPLY_ACK
+        self.protocol &= self.wanted
         self.message(SET_PROTOCOL_FEATURES, struct.pack('=Q', self.protocol))
         assert self.set(SET_OWNER)
         assert self.set_u64(SET_FEATURES, self.features | more)

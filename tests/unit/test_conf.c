@@ -35,7 +35,7 @@ static const char full[] =
 	"  - {name: vm1, type: vhost-user, socket: \"/tmp/a \\\"b\\\\.sock\", mode: client, "
 	"queues: 4,\n"
 	"     lcores: [3, 1], mtu: 9000, datapath: library, owner: root, group: kvm,\n"
-	"     permissions: \"0600\", max_macs: 7, offloads: {tso: false}}\n"
+	"     permissions: \"0600\", max_macs: 7, viommu: true, offloads: {tso: false}}\n"
 	"  - {name: vm2, type: vhost-user, socket: /tmp/\xc3\xa4.sock}\n"
 	"  - {name: inband, type: tap, ifname: vs-inband, mac: \"52:54:00:77:00:FE\",\n"
 	"     backend: vhost-net,\n"
@@ -153,6 +153,7 @@ test_full(void **state)
 	assert_string_equal(p[0].vhost.socket, "/tmp/a \"b\\.sock");
 	assert_true(p[0].vhost.is_client);
 	assert_true(p[0].vhost.is_library);
+	assert_true(p[0].vhost.has_viommu);
 	assert_string_equal(p[0].vhost.owner, "root");
 	assert_string_equal(p[0].vhost.group, "kvm");
 	assert_int_equal(p[0].vhost.permissions, 0600);
@@ -166,6 +167,7 @@ test_full(void **state)
 
 	assert_false(p[1].vhost.is_client);
 	assert_false(p[1].vhost.is_library);
+	assert_false(p[1].vhost.has_viommu);
 	assert_int_equal(p[1].vhost.permissions, 0660);
 	assert_int_equal(p[1].mtu, 1400);
 	assert_int_equal(p[1].offloads, OFFLOAD_ALL);
@@ -283,6 +285,7 @@ test_same_port(void **state)
 		{0, offsetof(struct port_conf, vhost.socket[1]), 1},
 		{0, offsetof(struct port_conf, vhost.is_client), 1},
 		{0, offsetof(struct port_conf, vhost.is_library), 1},
+		{0, offsetof(struct port_conf, vhost.has_viommu), 1},
 		{0, offsetof(struct port_conf, vhost.owner), 1},
 		{0, offsetof(struct port_conf, vhost.group), 1},
 		{0, offsetof(struct port_conf, vhost.permissions), 1},
