@@ -28,6 +28,16 @@
 #include "log.h"
 
 static void
+control_free_job(struct control_job *job)
+{
+	if (!job)
+		return;
+	json_object_put(job->reply);
+	json_object_put(job->result);
+	free(job);
+}
+
+static void
 control_drop(struct control_client *client)
 {
 	struct control *control = client->control;
@@ -38,6 +48,7 @@ control_drop(struct control_client *client)
 	*link = client->next;
 	control->n_clients--;
 	bufferevent_free(client->stream);
+	control_free_job(client->job);
 	free(client);
 }
 
@@ -60,7 +71,25 @@ control_send(struct control_client *client, struct json_object *reply)
 	json_object_put(reply);
 }
 
-/* Answers the requests that are there; true if the client is to be dropped once it has read. */
+struct control_job *
+control_begin(struct control *control, bool (*step)(struct control_job *job, struct evbuffer *out))
+{
+	static const struct timeval soon = {0};
+	struct control_job *job = calloc(1, sizeof(*job));
+
+	if (!job || event_add(control->work, &soon) != 0) {
+		free(job);
+		return NULL;
+	}
+	job->step = step;
+	job->control = control;
+	job->serial = control->n_jobs++;
+	control->caller->job = job;
+	return job;
+}
+
+/* Answers the requests that are there, as far as none takes long; true if the client is to be
+ * dropped once it has read. */
 static bool
 control_answer(struct control_client *client)
 {
@@ -71,7 +100,7 @@ control_answer(struct control_client *client)
 	size_t len;
 	char *line;
 
-	while (evbuffer_get_length(out) < CONTROL_REPLIES_MAX) {
+	while (!client->job && evbuffer_get_length(out) < CONTROL_REPLIES_MAX) {
 		line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
 		if (!line)
 			return evbuffer_get_length(in) >= CONTROL_REQUEST_MAX;
@@ -80,7 +109,10 @@ control_answer(struct control_client *client)
 			reply = rpc_handle(control_methods, control, line, len);
 			/* CONTROL_SLOW_S counts from now, not from before what took its time */
 			event_base_update_cache_time(control->base);
-			control_send(client, reply);
+			if (client->job)
+				client->job->reply = reply;
+			else
+				control_send(client, reply);
 			control->caller = NULL;
 		}
 		free(line);
@@ -105,11 +137,68 @@ control_serve(struct control_client *client)
 		/* what was said is the last word: control_on_event() ends it when it was read */
 		evbuffer_drain(bufferevent_get_input(client->stream), SIZE_MAX);
 		client->ends = true;
-	} else if (waits >= CONTROL_REPLIES_MAX) {
+	} else if (client->job || waits >= CONTROL_REPLIES_MAX) {
 		bufferevent_disable(client->stream, EV_READ);
 	} else {
 		bufferevent_enable(client->stream, EV_READ);
 	}
+}
+
+/* Its reply is complete; what it asked for meanwhile is next. */
+static void
+control_end_job(struct control_client *client)
+{
+	struct control_job *job = client->job;
+	struct json_object *reply = job->reply;
+
+	if (reply && job->result) {
+		json_object_object_add(reply, "result", job->result);
+		job->reply = job->result = NULL;
+		control_send(client, reply);
+	}
+	control_free_job(job);
+	client->job = NULL;
+	if (!client->ends)
+		control_serve(client);
+	else if (evbuffer_get_length(bufferevent_get_output(client->stream)) == 0)
+		control_drop(client);
+}
+
+/* The client with the oldest job of those that read their replies; NULL: there is none. */
+static struct control_client *
+control_next_job(struct control *control)
+{
+	struct control_client *next = NULL;
+
+	for (struct control_client *c = control->clients; c; c = c->next)
+		if (c->job &&
+		    evbuffer_get_length(bufferevent_get_output(c->stream)) < CONTROL_REPLIES_MAX &&
+		    (!next || c->job->serial < next->job->serial))
+			next = c;
+	return next;
+}
+
+/* A timer: whatever else waits comes between two steps. */
+static void
+control_go_on(struct control *control)
+{
+	static const struct timeval soon = {0};
+
+	if (control_next_job(control))
+		event_add(control->work, &soon);
+}
+
+static void
+control_on_work(evutil_socket_t fd, short what, void *context)
+{
+	struct control *control = context;
+	struct control_client *client = control_next_job(control);
+
+	(void)fd;
+	(void)what;
+	if (client && client->job->step(client->job, bufferevent_get_output(client->stream)))
+		control_end_job(client);
+	control_go_on(control);
 }
 
 static void
@@ -126,7 +215,9 @@ control_on_written(struct bufferevent *stream, void *context)
 	struct control_client *client = context;
 
 	(void)stream;
-	if (client->ends)
+	if (client->job)
+		control_go_on(client->control);
+	else if (client->ends)
 		control_drop(client);
 	else
 		control_serve(client);
@@ -138,7 +229,8 @@ control_on_event(struct bufferevent *stream, short what, void *context)
 	struct control_client *client = context;
 
 	/* a peer that has only ended its side still reads what waits for it */
-	if ((what & BEV_EVENT_EOF) && evbuffer_get_length(bufferevent_get_output(stream))) {
+	if ((what & BEV_EVENT_EOF) &&
+	    (client->job || evbuffer_get_length(bufferevent_get_output(stream)))) {
 		bufferevent_disable(stream, EV_READ);
 		client->ends = true;
 		return;
@@ -336,8 +428,9 @@ control_create(struct event_base *base, struct vswitch *sw, struct conf *conf,
 		goto fail;
 	}
 	evconnlistener_set_error_cb(control->listener, control_on_accept_error);
+	control->work = event_new(base, -1, 0, control_on_work, control);
 	control->each_second = event_new(base, -1, EV_PERSIST, control_on_second, control);
-	if (!control->each_second || event_add(control->each_second, &second)) {
+	if (!control->work || !control->each_second || event_add(control->each_second, &second)) {
 		error_set(e, -ENOMEM, "switch: control: out of memory");
 		goto fail;
 	}
@@ -358,6 +451,8 @@ control_destroy(struct control *control)
 		control_drop(control->clients);
 	if (control->each_second)
 		event_free(control->each_second);
+	if (control->work)
+		event_free(control->work);
 	if (control->listener)
 		evconnlistener_free(control->listener);
 	control_remove_socket(control);

@@ -17,6 +17,7 @@
 #include "rpc.h"
 
 struct bufferevent;
+struct evbuffer;
 struct event;
 struct evconnlistener;
 struct json_object;
@@ -31,10 +32,29 @@ enum {
 	CONTROL_FDB_LIST_MAX = 65536, /* entries of one fdb.list */
 };
 
+/*
+ * What is left to do of a request that would take long: in steps of about a millisecond, between
+ * which the control thread does all the rest. The client's next request is read when it is done.
+ */
+struct control_job {
+	/* Does a step; true: it was the last one. What it writes to out is the reply, or some of
+	 * it: then there is no result. */
+	bool (*step)(struct control_job *job, struct evbuffer *out);
+	struct control *control;
+	struct json_object *reply;  /* without the result; NULL: nobody wants one */
+	struct json_object *result; /* after the last step, or NULL */
+	uint64_t serial;	    /* the oldest is served first */
+	uint32_t part;		    /* of the fdb, where it goes on */
+	uint32_t n;		    /* stations so far */
+	uint64_t ports[PORTS_MAX / 64];
+	bool has_port; /* only those of ports */
+};
+
 struct control_client {
 	struct control_client *next;
 	struct control *control;
 	struct bufferevent *stream;
+	struct control_job *job; /* NULL: none is under way */
 	struct ucred peer;
 	bool ends; /* is dropped when it has read what waits for it */
 };
@@ -59,7 +79,9 @@ struct control {
 	ino_t socket_ino;
 	uint32_t n_clients;
 	struct control_client *clients;
-	const struct control_client *caller; /* whose request is being answered; NULL: none */
+	struct control_client *caller; /* whose request is being answered; NULL: none */
+	struct event *work;	       /* does the next step of a job */
+	uint64_t n_jobs;	       /* so far */
 	struct control_sample samples[WORKERS_MAX];
 };
 
@@ -74,6 +96,22 @@ int control_apply(struct control *control, struct conf *next, struct error *e);
 /* Why a port that is configured is not open, or an empty text. */
 const char *control_failed_reason(const struct control *control, const char *name);
 
+/*
+ * Gives the caller a job with that step, which the method may fill; it then returns RPC_LATER. NULL
+ * if out of memory.
+ */
+struct control_job *control_begin(struct control *control,
+				  bool (*step)(struct control_job *job, struct evbuffer *out));
+
+/* methods.c: says in the log who changed what. */
+void methods_log(const struct control *control, const char *what, const char *on);
+
+/* methods_fdb.c: jobs on the fdb. */
+int fdb_list(void *context, struct json_object *params, struct json_object **result,
+	     struct error *e);
+int fdb_forget(void *context, struct json_object *params, struct json_object **result,
+	       struct error *e);
+
 /* methods_show.c: the methods that change nothing. */
 int show_status(void *context, struct json_object *params, struct json_object **result,
 		struct error *e);
@@ -81,8 +119,6 @@ int show_ports(void *context, struct json_object *params, struct json_object **r
 	       struct error *e);
 int show_port(void *context, struct json_object *params, struct json_object **result,
 	      struct error *e);
-int show_fdb(void *context, struct json_object *params, struct json_object **result,
-	     struct error *e);
 int show_stats(void *context, struct json_object *params, struct json_object **result,
 	       struct error *e);
 int show_workers(void *context, struct json_object *params, struct json_object **result,

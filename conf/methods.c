@@ -7,12 +7,10 @@
 
 #include "control_state.h"
 #include "error.h"
-#include "fdb.h"
 #include "log.h"
 #include "switch.h"
 
-/* Says in the log who changed what. */
-static void
+void
 methods_log(const struct control *control, const char *what, const char *on)
 {
 	const struct control_client *caller = control->caller;
@@ -151,34 +149,6 @@ methods_port_restart(void *context, struct json_object *params, struct json_obje
 	return 0;
 }
 
-static int
-methods_fdb_flush(void *context, struct json_object *params, struct json_object **result,
-		  struct error *e)
-{
-	struct control *control = context;
-	uint16_t id = FDB_NO_PORT;
-	const char *name = NULL;
-	struct port *port;
-	uint32_t n;
-	int rc = 0;
-
-	if (params && json_object_object_get_ex(params, "port", NULL))
-		rc = methods_need(params, "port", &name, e);
-	if (rc)
-		return rc;
-	if (name) {
-		port = switch_port_find(control->sw, name);
-		if (!port)
-			return error_set(e, RPC_REFUSED, "port %.40s: there is no such port", name);
-		id = port->id;
-	}
-	n = fdb_flush(control->sw->fdb, id, false);
-	methods_log(control, "fdb.flush", name ? name : "of all ports");
-	*result = json_object_new_object();
-	json_object_object_add(*result, "flushed", json_object_new_uint64(n));
-	return 0;
-}
-
 /* Loads the text that came along; its name is for errors only. */
 static int
 methods_load(struct control *control, struct json_object *params, struct conf **conf,
@@ -258,8 +228,8 @@ const struct rpc_method control_methods[] = {
 	{.name = "port.set", .takes_any = true, .call = methods_port_set},
 	{.name = "port.del", .params = {"name"}, .call = methods_port_del},
 	{.name = "port.restart", .params = {"name"}, .call = methods_port_restart},
-	{.name = "fdb.list", .call = show_fdb},
-	{.name = "fdb.flush", .params = {"port"}, .call = methods_fdb_flush},
+	{.name = "fdb.list", .call = fdb_list},
+	{.name = "fdb.flush", .params = {"port"}, .call = fdb_forget},
 	{.name = "stats", .params = {"name"}, .call = show_stats},
 	{.name = "worker.list", .call = show_workers},
 	{.name = "config.show", .call = show_config},

@@ -258,59 +258,6 @@ show_stats(void *context, struct json_object *params, struct json_object **resul
 	return 0;
 }
 
-struct show_fdb {
-	struct json_object *entries;
-	const char *names[PORTS_MAX]; /* of ports, by id */
-	uint32_t n;
-};
-
-static bool
-show_fdb_name(struct port *port, void *context)
-{
-	struct show_fdb *fdb = context;
-
-	fdb->names[port->id] = port->conf.name;
-	return true;
-}
-
-static bool
-show_fdb_entry(const struct fdb_entry *entry, void *context)
-{
-	struct show_fdb *fdb = context;
-	struct json_object *object = json_object_new_object();
-	const char *name = entry->port < PORTS_MAX ? fdb->names[entry->port] : NULL;
-	char mac[18];
-
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", entry->mac[0], entry->mac[1],
-		 entry->mac[2], entry->mac[3], entry->mac[4], entry->mac[5]);
-	show_number(object, "vlan", entry->vlan);
-	show_text(object, "mac", mac);
-	show_text(object, "port", name ? name : "");
-	show_number(object, "age_s", entry->age_s);
-	show_flag(object, "static", entry->is_static);
-	json_object_array_add(fdb->entries, object);
-	return ++fdb->n < CONTROL_FDB_LIST_MAX;
-}
-
-int
-show_fdb(void *context, struct json_object *params, struct json_object **result, struct error *e)
-{
-	const struct control *control = context;
-	struct vswitch *sw = control->sw;
-	struct show_fdb fdb = {.entries = json_object_new_array()};
-
-	(void)params;
-	(void)e;
-	switch_port_walk(sw, show_fdb_name, &fdb);
-	fdb_walk(sw->fdb, atomic_load_explicit(&sw->now_s, memory_order_relaxed), show_fdb_entry,
-		 &fdb);
-	*result = json_object_new_object();
-	json_object_object_add(*result, "entries", fdb.entries);
-	show_number(*result, "n", fdb_count(sw->fdb));
-	show_number(*result, "max", fdb_max(sw->fdb));
-	return 0;
-}
-
 void
 control_sample(struct control *control)
 {

@@ -162,6 +162,8 @@ rpc_call(const struct rpc_method *methods, void *context, struct json_object *re
 		code = error_set(&e, RPC_NO_METHOD, "there is no method \"%.80s\"", name);
 	else if (!(code = rpc_check_params(methods, params, &e)))
 		code = methods->call(context, params, &result, &e);
+	if (code == RPC_LATER)
+		return rpc_reply(id);
 	if (code)
 		return rpc_reply_error(id, code, e.text);
 	reply = rpc_reply(id);

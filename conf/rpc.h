@@ -25,6 +25,7 @@ enum {
 	RPC_NO_METHOD = -32601,
 	RPC_INVALID_PARAMS = -32602,
 	RPC_REFUSED = -32000, /* understood, but can't be done; the message says why */
+	RPC_LATER = 1,	      /* no error: there is no result yet */
 	RPC_DEPTH_MAX = 16,   /* objects and arrays in each other */
 };
 
@@ -34,7 +35,8 @@ struct rpc_method {
 	const char *params[RPC_PARAMS_MAX + 1]; /* ends with NULL */
 	/*
 	 * params is an object or NULL. Returns 0 with *result (the caller's), or one of the codes
-	 * above with the sentence in e.
+	 * above with the sentence in e. RPC_LATER: the caller of rpc_handle() gets a reply without
+	 * a result, which the context knows to put into it.
 	 */
 	int (*call)(void *context, struct json_object *params, struct json_object **result,
 		    struct error *e);

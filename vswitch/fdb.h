@@ -126,6 +126,16 @@ int fdb_remove(struct fdb *fdb, uint64_t key);
 uint32_t fdb_flush(struct fdb *fdb, uint16_t port, bool with_static);
 
 /*
+ * The same for a set of ports (bit per id, FDB_PORTS_MAX of them; NULL: all ports), in the part-th
+ * of parts of the table (from 0).
+ */
+uint32_t fdb_flush_part(struct fdb *fdb, const uint64_t *ports, bool with_static, uint32_t part,
+			uint32_t parts);
+
+/* How many parts make one of them take about a millisecond, grace period aside. */
+uint32_t fdb_parts(const struct fdb *fdb);
+
+/*
  * One step of ageing over the part-th of parts of the table (from 0): removes what was not seen for
  * more than ageing_s (0: never). Returns how many. Also frees the slots of duplicates that workers
  * made by learning a station at the same time, so call it even if nothing ages. Waits a grace
@@ -146,5 +156,9 @@ uint32_t fdb_port_count(const struct fdb *fdb, uint16_t port);
 /* Calls each() for every station; stops when it returns false. */
 void fdb_walk(const struct fdb *fdb, uint32_t now_s,
 	      bool (*each)(const struct fdb_entry *entry, void *arg), void *arg);
+
+/* The same for the part-th of parts of the table (from 0). False: each() did. */
+bool fdb_walk_part(const struct fdb *fdb, uint32_t now_s, uint32_t part, uint32_t parts,
+		   bool (*each)(const struct fdb_entry *entry, void *arg), void *arg);
 
 #endif

@@ -23,7 +23,7 @@
 #include "stats.h"
 
 enum {
-	AGE_PARTS = 10, /* the whole fdb is looked through once a second */
+	AGE_PARTS = 10, /* at least, of the fdb: so it is looked through once a second */
 };
 
 static const struct port_table no_ports;
@@ -315,12 +315,17 @@ no_memory:
 }
 
 static int
-find_free_id(const struct port_table *table)
+find_free_id(struct vswitch *sw)
 {
+	const struct port_table *table = current_table(sw);
+
 	for (int id = 0; id < PORTS_MAX; id++)
-		if (!table->by_id[id])
+		if (!table->by_id[id] && !forget_has(&sw->forget, (uint16_t)id))
 			return id;
-	return -1;
+	if (table->n == PORTS_MAX)
+		return -1;
+	forget_all(&sw->forget, sw->fdb);
+	return find_free_id(sw);
 }
 
 static void
@@ -417,7 +422,7 @@ switch_port_add(struct vswitch *sw, const struct port_conf *conf, struct error *
 	const struct port_table *old = current_table(sw);
 	struct port_table *table = NULL;
 	struct port *port = NULL;
-	int err, id = find_free_id(old);
+	int err, id = find_free_id(sw);
 
 	if (switch_port_find(sw, conf->name))
 		return error_set(e, -EEXIST, "port %s: there is a port of that name already",
@@ -467,10 +472,10 @@ switch_port_del(struct vswitch *sw, const char *name, struct error *e)
 		free(table);
 		return error_set(e, -ENOMEM, "port %s: out of memory", name);
 	}
-	/* nobody learns on it any more: what is forgotten now stays forgotten, and no hint that is
-	 * on its way is taken for one of the next port with this id */
+	/* nobody learns on it any more: what is forgotten stays forgotten, and no hint that is on
+	 * its way is taken for one of the next port with this id */
 	sw->n_hints_lost += hint_drain(handle_hint, sw);
-	fdb_flush(sw->fdb, port->id, true);
+	forget_port(&sw->forget, sw->fdb, port->id);
 	groups_forget_port(sw->groups, port->id);
 	log_info("port %s: deleted", port->conf.name);
 	port->ops->close(port);
@@ -519,12 +524,14 @@ void
 switch_tick(struct vswitch *sw)
 {
 	uint32_t now_s = seconds_tick(&sw->seconds, now_ns());
+	uint32_t parts = RTE_MAX((uint32_t)AGE_PARTS, fdb_parts(sw->fdb));
 
 	atomic_store_explicit(&sw->now_s, now_s, memory_order_relaxed);
-	fdb_age(sw->fdb, now_s, sw->conf.fdb_ageing_s, sw->age_part, AGE_PARTS);
-	sw->age_part = (sw->age_part + 1) % AGE_PARTS;
+	fdb_age(sw->fdb, now_s, sw->conf.fdb_ageing_s, sw->age_part, parts);
+	sw->age_part = (sw->age_part + 1) % parts;
+	forget_step(&sw->forget, sw->fdb);
 	sw->n_hints_lost += hint_drain(handle_hint, sw);
-	if (sw->age_part == 0)
+	if (sw->age_part % AGE_PARTS == 0)
 		groups_age(sw->groups, now_s);
 	switch_port_walk(sw, tick_port, NULL);
 }

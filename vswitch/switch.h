@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "forget.h"
 #include "fdb.h"
 #include "port.h"
 #include "seconds.h"
@@ -49,6 +50,7 @@ struct vswitch {
 	struct seconds seconds;			  /* control */
 	uint64_t started_ns;			  /* control; CLOCK_MONOTONIC */
 	uint32_t age_part;			  /* control: next part of the fdb to age */
+	struct forget forget;			  /* control; see forget.h */
 	uint64_t n_hints_lost; /* control: hints that found their ring full (hint.h) */
 	uint32_t n_workers;
 	struct worker *workers[WORKERS_MAX];

@@ -368,6 +368,7 @@ def test_new_port_starts_at_zero():
         net.learn()
         net.exchange('a', 'b', [net.frame('a', 'b') for _ in range(50)])
         old = net.daemon.port('b')
+        net.daemon.ctl('fdb', 'flush', 'b')  # or its id would not be free at once
         net.del_port('b')
         net.add_port('n', 'server')
         new = net.daemon.port('n')

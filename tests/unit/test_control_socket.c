@@ -29,6 +29,11 @@
 #include "fake_switch.h"
 
 static void
+no_grace_period(void)
+{
+}
+
+static void
 write_conf(const char *ports)
 {
 	FILE *file = fopen(conf_path, "w");
@@ -239,6 +244,104 @@ test_too_many_clients(void **state)
 	answers("version", "{}", "{\"version\":\"1.2.3\",\"dpdk\":\"DPDK 0\"}");
 }
 
+enum {
+	STATIONS = 17000, /* some steps, and more text than a client is written at once */
+};
+
+static void
+learn_many(void)
+{
+	size_t size = fdb_size(STATIONS);
+
+	free(fake.sw.fdb_mem);
+	fake.sw.fdb_mem = aligned_alloc(64, size);
+	memset(fake.sw.fdb_mem, 0, size);
+	fake.sw.fdb = fdb_create(fake.sw.fdb_mem, STATIONS, 1, no_grace_period);
+	for (uint32_t i = 0; i < STATIONS; i++) {
+		const uint8_t mac[6] = {2, 0, 0, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+
+		assert_int_equal(fdb_learn(fake.sw.fdb, fdb_key(0, mac), 0, 0), FDB_NEW);
+	}
+	assert_in_range(fdb_parts(fake.sw.fdb), 2, 100);
+}
+
+static struct json_object *
+member(struct json_object *object, const char *key)
+{
+	struct json_object *value = NULL;
+
+	assert_true(json_object_object_get_ex(object, key, &value));
+	return value;
+}
+
+static const char ask_list[] = "{\"jsonrpc\":\"2.0\",\"id\":\"l\",\"method\":\"fdb.list\"}\n";
+static const char ask_flush[] = "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"fdb.flush\"}\n";
+static const char ask_version[] = "{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"version\"}\n";
+
+/* What takes long holds nobody up but who asked for it, and his replies keep their order. */
+static void
+test_long_jobs(void **state)
+{
+	int slow = client(), silent = client(), quick = client();
+	struct json_object *reply;
+
+	(void)state;
+	learn_many();
+	/* one who does not read its list: it waits, and nobody waits for it */
+	assert_true(send_all(silent, ask_list, strlen(ask_list)));
+	assert_true(send_all(slow, ask_list, strlen(ask_list)));
+	assert_true(send_all(slow, ask_version, strlen(ask_version)));
+	assert_true(send_all(slow, ask_flush, strlen(ask_flush)));
+	assert_true(send_all(quick, ask_version, strlen(ask_version)));
+	reply = receive(quick);
+	assert_int_equal(json_object_get_int(member(reply, "id")), 8);
+	json_object_put(reply);
+	assert_int_equal(fdb_count(fake.sw.fdb), STATIONS);
+
+	assert_int_equal(shutdown(slow, SHUT_WR), 0); /* still reads what it asked for */
+	reply = receive(slow);
+	assert_string_equal(json_object_get_string(member(reply, "id")), "l");
+	assert_int_equal(json_object_array_length(member(member(reply, "result"), "entries")),
+			 STATIONS);
+	assert_int_equal(json_object_get_int(member(member(reply, "result"), "n")), STATIONS);
+	json_object_put(reply);
+	reply = receive(slow);
+	assert_int_equal(json_object_get_int(member(reply, "id")), 8);
+	json_object_put(reply);
+	reply = receive(slow);
+	assert_int_equal(json_object_get_int(member(reply, "id")), 7);
+	assert_int_equal(json_object_get_int(member(member(reply, "result"), "flushed")), STATIONS);
+	json_object_put(reply);
+	assert_null(receive(slow)); /* and is let go then */
+	assert_int_equal(fdb_count(fake.sw.fdb), 0);
+
+	close(silent); /* in the middle of its reply */
+	answers("version", "{}", "{\"version\":\"1.2.3\",\"dpdk\":\"DPDK 0\"}");
+	close(slow);
+	close(quick);
+}
+
+/* Nobody wants to hear the end of it: it is done all the same. */
+static void
+test_long_notification(void **state)
+{
+	static const char list[] = "{\"jsonrpc\":\"2.0\",\"method\":\"fdb.list\"}\n";
+	static const char flush[] = "{\"jsonrpc\":\"2.0\",\"method\":\"fdb.flush\"}\n";
+	struct json_object *reply;
+	int fd = client();
+
+	(void)state;
+	learn_many();
+	assert_true(send_all(fd, list, strlen(list)));
+	assert_true(send_all(fd, flush, strlen(flush)));
+	assert_true(send_all(fd, ask_version, strlen(ask_version)));
+	reply = receive(fd);
+	assert_int_equal(json_object_get_int(member(reply, "id")), 8);
+	json_object_put(reply);
+	assert_int_equal(fdb_count(fake.sw.fdb), 0);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -250,6 +353,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_longest_configuration, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_reader, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_many_clients, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_jobs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_notification, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

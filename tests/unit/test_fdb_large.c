@@ -286,6 +286,56 @@ sweeps_of_many_stretches(void **state)
 	free(fdb);
 }
 
+struct seen {
+	uint32_t n, of[PORTS];
+};
+
+static bool
+see(const struct fdb_entry *entry, void *arg)
+{
+	struct seen *seen = arg;
+
+	seen->n++;
+	seen->of[entry->port]++;
+	return true;
+}
+
+/* Each part of a walk shows its own stations, each part of a flush removes them. */
+static void
+parts_make_the_whole(void **state)
+{
+	const uint64_t odd[FDB_PORTS_MAX / 64] = {1 << 1 | 1 << 3};
+	struct fdb *fdb = make(LARGE);
+	uint32_t parts = fdb_parts(fdb), n = 0, before;
+
+	(void)state;
+	assert_in_range(parts, 2, 100);
+	for (uint32_t i = 0; i < LARGE; i++)
+		assert_int_equal(fdb_learn(fdb, key_of(i), (uint16_t)(i % 4), 0), FDB_NEW);
+	assert_int_equal(fdb_add_static(fdb, key_of(1), 1, 0), 0);
+	for (uint32_t part = 0; part < parts; part++) {
+		struct seen seen = {0}, left = {0};
+
+		assert_true(fdb_walk_part(fdb, 0, part, parts, see, &seen));
+		assert_in_range(seen.n, 1, LARGE / parts * 2);
+		before = fdb_count(fdb);
+		n += seen.n;
+		/* twice: the second time there is nothing left of them */
+		assert_in_range(fdb_flush_part(fdb, odd, false, part, parts),
+				seen.of[1] + seen.of[3] - 1, seen.of[1] + seen.of[3]);
+		assert_int_equal(fdb_flush_part(fdb, odd, false, part, parts), 0);
+		assert_true(fdb_walk_part(fdb, 0, part, parts, see, &left));
+		assert_int_equal(left.of[0] + left.of[2], seen.of[0] + seen.of[2]);
+		assert_int_equal(before - fdb_count(fdb), seen.n - left.n);
+	}
+	assert_int_equal(n, LARGE);
+	assert_int_equal(fdb_port_count(fdb, 1), 1); /* the static one */
+	for (uint32_t part = 0; part < parts; part++)
+		fdb_flush_part(fdb, NULL, true, part, parts);
+	assert_int_equal(fdb_count(fdb), 0);
+	free(fdb);
+}
+
 /* A worker's batch from port, whose sources are unknown; all that learning says is expected. */
 static void
 learn_unknown(struct fdb *fdb, const uint64_t keys[BATCH_MAX], uint16_t port,
@@ -376,6 +426,7 @@ main(void)
 		cmocka_unit_test(groups_are_not_looked_up),
 		cmocka_unit_test(dead_slots_are_passed),
 		cmocka_unit_test(sweeps_of_many_stretches),
+		cmocka_unit_test(parts_make_the_whole),
 		cmocka_unit_test(a_million_stations),
 	};
 
