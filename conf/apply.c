@@ -79,6 +79,8 @@ apply_can_change(const struct plan *plan, const struct port_conf *from, const st
 		same.mtu = from->mtu;
 	if (port && port->ops->set_offloads)
 		same.offloads = from->offloads;
+	if (port) /* which is shown as it stands in the configuration */
+		same.vhost.vm = from->vhost.vm;
 	return conf_same_port(from, &same);
 }
 

@@ -141,6 +141,45 @@ check_account(const struct where *w, const char *key, const char *text, char out
 	return 0;
 }
 
+/* A text that is only shown, and may be empty. */
+static int
+check_shown(const struct where *w, const char *key, const char *text, char *out, size_t len,
+	    struct error *e)
+{
+	if (!text)
+		return 0;
+	if (strlen(text) >= len)
+		return check_fail(w, key, -1, e, "has %zu bytes, at most %zu can be", strlen(text),
+				  len - 1);
+	memcpy(out, text, strlen(text) + 1);
+	return 0;
+}
+
+/* An empty name, NIC or MAC is none: so they can be taken away again while the port runs. */
+static int
+check_port_vm(const struct where *w, const struct raw_vm *raw, struct port_vm *vm, struct error *e)
+{
+	static const struct check_word memories[] = {{"unknown", PORT_VM_MEMORY_UNKNOWN},
+						     {"shared", PORT_VM_MEMORY_SHARED},
+						     {"private", PORT_VM_MEMORY_PRIVATE},
+						     {NULL, 0}};
+	struct where own = {.text = w->text, .map = text_value(w->text, w->map, "vm")};
+	int memory = PORT_VM_MEMORY_UNKNOWN, rc;
+
+	snprintf(own.subject, sizeof(own.subject), "%.55s: vm", w->subject);
+	rc = check_shown(&own, "name", raw->name, vm->name, sizeof(vm->name), e);
+	if (!rc)
+		rc = check_shown(&own, "nic", raw->nic, vm->nic, sizeof(vm->nic), e);
+	if (!rc && raw->mac && raw->mac[0])
+		rc = check_mac(&own, "mac", raw->mac, &vm->has_mac, &vm->mac, e);
+	if (!rc)
+		rc = check_word(&own, "memory", raw->memory, memories, &memory, e);
+	if (!rc)
+		rc = check_flag(&own, "auto", raw->is_auto, &vm->is_auto, e);
+	vm->memory = (enum port_vm_memory)memory;
+	return rc;
+}
+
 static int
 check_port_vhost(const struct where *w, const struct raw_port *raw, struct port_conf *port,
 		 struct error *e)
@@ -172,6 +211,8 @@ check_port_vhost(const struct where *w, const struct raw_port *raw, struct port_
 		rc = check_fail(w, "permissions", -1, e,
 				"\"%.40s\" is not octal and in 0000..0777, as \"0660\" is",
 				raw->permissions);
+	if (!rc && raw->vm)
+		rc = check_port_vm(w, raw->vm, &port->vhost.vm, e);
 	return rc;
 }
 

@@ -157,16 +157,28 @@ client_print_status(struct json_object *result)
 	print_line("config", get_text(result, "config"));
 }
 
+/* The machine and its network card, and what is wrong: why the port is down comes first. */
+static void
+add_vm(struct table *t, struct json_object *port)
+{
+	const char *nic = get_text(port, "vm_nic"), *reason = get_text(port, "reason");
+	char text[LIST_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%s%s%s", get_text(port, "vm"),
+		 get(port, "vm") && nic[0] ? ":" : "", get(port, "vm") ? nic : "");
+	table_add(t, text);
+	table_add(t, reason[0] || !get(port, "warning") ? reason : get_text(port, "warning"));
+}
+
 void
 client_print_ports(struct json_object *result)
 {
 	static const char *const titles[] = {"NAME",	   "TYPE",	"LINK",	     ">MTU",
 					     "OFFLOADS",   ">QUEUES",	"WORKERS",   ">RX-FRAMES",
-					     ">TX-FRAMES", ">RX-DROPS", ">TX-DROPS", "REASON",
-					     NULL};
+					     ">TX-FRAMES", ">RX-DROPS", ">TX-DROPS", "VM",
+					     "REASON",	   NULL};
 	static const char *const first[] = {"name", "type", "link", "mtu", NULL};
-	static const char *const last[] = {"rx_frames", "tx_frames", "rx_drops",
-					   "tx_drops",	"reason",    NULL};
+	static const char *const last[] = {"rx_frames", "tx_frames", "rx_drops", "tx_drops", NULL};
 	struct json_object *ports = get(result, "ports");
 	struct table t;
 
@@ -179,6 +191,7 @@ client_print_ports(struct json_object *result)
 		table_add(&t, get_text(port, "queues"));
 		add_list(&t, get(port, "workers"));
 		add_keys(&t, port, last);
+		add_vm(&t, port);
 	}
 	table_print(&t);
 }

@@ -15,6 +15,7 @@
 #include "mbuf.h"
 #include "offload.h"
 #include "port.h"
+#include "show_vm.h"
 #include "stats.h"
 #include "switch.h"
 #include "worker.h"
@@ -111,7 +112,7 @@ show_offloads(const struct port_conf *conf)
 /* The object of port.list; port is NULL for one that is configured but not open. */
 static struct json_object *
 show_port_object(const struct control *control, const struct port_conf *conf, struct port *port,
-		 struct port_counts *counts)
+		 const struct show_vm *seen, struct port_counts *counts)
 {
 	struct json_object *object = json_object_new_object();
 	char reason[REASON_MAX] = "";
@@ -128,6 +129,7 @@ show_port_object(const struct control *control, const struct port_conf *conf, st
 	} else {
 		show_text(object, "reason", control_failed_reason(control, conf->name));
 	}
+	show_vm_add(seen, conf, port, object);
 	show_number(object, "mtu", port ? port_mtu(port) : conf->mtu);
 	json_object_object_add(object, "offloads", show_offloads(conf));
 	show_number(object, "queues", conf->queues);
@@ -147,15 +149,25 @@ show_ports(void *context, struct json_object *params, struct json_object **resul
 	const struct control *control = context;
 	struct json_object *ports = json_object_new_array();
 	struct port_counts counts;
+	struct show_vm seen;
 
 	(void)params;
 	(void)e;
+	show_vm_init(&seen, control->sw, control->conf->ports, control->conf->n_ports);
 	for (uint32_t i = 0; i < control->conf->n_ports; i++) {
 		const struct port_conf *conf = &control->conf->ports[i];
 		struct port *port = switch_port_find(control->sw, conf->name);
 
-		json_object_array_add(ports, show_port_object(control, conf, port, &counts));
+		struct json_object *object = show_port_object(control, conf, port, &seen, &counts);
+
+		if (conf->vhost.socket[0]) {
+			/* in port.show, they are among what the kind of port says */
+			show_text(object, "socket", conf->vhost.socket);
+			show_text(object, "mode", conf->vhost.is_client ? "client" : "server");
+		}
+		json_object_array_add(ports, object);
 	}
+	show_vm_fini(&seen);
 	*result = json_object_new_object();
 	json_object_object_add(*result, "ports", ports);
 	return 0;
@@ -193,6 +205,7 @@ show_port(void *context, struct json_object *params, struct json_object **result
 		.report = {show_report_text, show_report_number, show_report_flag}};
 	const struct port_conf *conf;
 	struct port_counts counts;
+	struct show_vm seen;
 	struct port *port;
 
 	if (!name)
@@ -201,7 +214,10 @@ show_port(void *context, struct json_object *params, struct json_object **result
 	if (!conf)
 		return error_set(e, RPC_REFUSED, "port %.40s: there is no such port", name);
 	port = switch_port_find(control->sw, name);
-	*result = show_port_object(control, conf, port, &counts);
+	show_vm_init(&seen, control->sw, conf, 1);
+	*result = show_port_object(control, conf, port, &seen, &counts);
+	show_vm_add_macs(&seen, conf, port, *result);
+	show_vm_fini(&seen);
 	json_object_object_add(*result, "drops", show_drops(&counts));
 	show_number(*result, "stations", port ? fdb_port_count(control->sw->fdb, port->id) : 0);
 	report.details = json_object_new_object();

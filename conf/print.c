@@ -22,7 +22,7 @@ enum print_keys {
 
 /* Values hold no control characters (text.c), so that these two are all there is to escape. */
 static void
-print_text(FILE *out, const char *key, const char *value)
+print_quoted(FILE *out, const char *key, const char *value)
 {
 	fprintf(out, "%s: \"", key);
 	for (; *value; value++) {
@@ -30,7 +30,14 @@ print_text(FILE *out, const char *key, const char *value)
 			putc('\\', out);
 		putc(*value, out);
 	}
-	fputs("\"\n", out);
+	putc('"', out);
+}
+
+static void
+print_text(FILE *out, const char *key, const char *value)
+{
+	print_quoted(out, key, value);
+	putc('\n', out);
 }
 
 static void
@@ -43,12 +50,33 @@ print_numbers(FILE *out, const char *key, const uint16_t *numbers, uint16_t n)
 }
 
 static void
-print_mac(FILE *out, const struct ether_addr *addr)
+print_mac(FILE *out, const char *key, const struct ether_addr *addr)
 {
 	const uint8_t *mac = addr->ether_addr_octet;
 
-	fprintf(out, "    mac: \"%02x:%02x:%02x:%02x:%02x:%02x\"\n", mac[0], mac[1], mac[2], mac[3],
+	fprintf(out, "%s: \"%02x:%02x:%02x:%02x:%02x:%02x\"", key, mac[0], mac[1], mac[2], mac[3],
 		mac[4], mac[5]);
+}
+
+static void
+print_vm(FILE *out, const struct port_vm *vm)
+{
+	static const char *const memories[] = {[PORT_VM_MEMORY_UNKNOWN] = "unknown",
+					       [PORT_VM_MEMORY_SHARED] = "shared",
+					       [PORT_VM_MEMORY_PRIVATE] = "private"};
+
+	print_quoted(out, "    vm: {name", vm->name);
+	print_quoted(out, ", nic", vm->nic);
+	if (vm->has_mac)
+		print_mac(out, ", mac", &vm->mac);
+	fprintf(out, ", memory: %s, auto: %s}\n", memories[vm->memory],
+		vm->is_auto ? "true" : "false");
+}
+
+static bool
+print_has_vm(const struct port_vm *vm)
+{
+	return vm->name[0] || vm->nic[0] || vm->has_mac || vm->memory || vm->is_auto;
 }
 
 static void
@@ -64,6 +92,8 @@ print_port_vhost(FILE *out, const struct port_conf *port)
 	if (port->vhost.group[0])
 		print_text(out, "    group", port->vhost.group);
 	fprintf(out, "    permissions: \"%04o\"\n", port->vhost.permissions);
+	if (print_has_vm(&port->vhost.vm))
+		print_vm(out, &port->vhost.vm);
 }
 
 static void
@@ -73,8 +103,10 @@ print_port_tap(FILE *out, const struct port_conf *port)
 
 	print_text(out, "    ifname", port->tap.ifname);
 	fprintf(out, "    backend: %s\n", port_backend_names[port->tap.backend]);
-	if (port->tap.has_mac)
-		print_mac(out, &port->tap.mac);
+	if (port->tap.has_mac) {
+		print_mac(out, "    mac", &port->tap.mac);
+		putc('\n', out);
+	}
 	if (!port->tap.n_addresses)
 		return;
 	fputs("    address: [", out);
@@ -123,8 +155,10 @@ print_port_vf(FILE *out, const struct port_conf *port)
 	}
 	if (port->vf.num_vfs)
 		fprintf(out, "    num_vfs: %u\n", port->vf.num_vfs);
-	if (wish->has_mac)
-		print_mac(out, &wish->mac);
+	if (wish->has_mac) {
+		print_mac(out, "    mac", &wish->mac);
+		putc('\n', out);
+	}
 	if (wish->vlan != PORT_VLAN_NONE)
 		fprintf(out, "    vlan: %d\n", wish->vlan);
 	print_wish(out, "trust", wish->trust);

@@ -40,6 +40,15 @@ static const cyaml_schema_field_t schema_offloads[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t schema_vm[] = {
+	CYAML_FIELD_STRING_PTR("name", OPT_PTR, struct raw_vm, name, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("nic", OPT_PTR, struct raw_vm, nic, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("mac", OPT_PTR, struct raw_vm, mac, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("memory", OPT_PTR, struct raw_vm, memory, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("auto", OPT_PTR, struct raw_vm, is_auto, 0, CYAML_UNLIMITED),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t schema_switch[] = {
 	CYAML_FIELD_STRING_PTR("name", OPT_PTR, struct raw_switch, name, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_SEQUENCE("workers", OPT_PTR, struct raw_switch, workers, &schema_string, 0,
@@ -74,6 +83,7 @@ static const cyaml_schema_field_t schema_port[] = {
 	CYAML_FIELD_STRING_PTR("group", OPT_PTR, struct raw_port, group, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_STRING_PTR("permissions", OPT_PTR, struct raw_port, permissions, 0,
 			       CYAML_UNLIMITED),
+	CYAML_FIELD_MAPPING_PTR("vm", OPT_PTR, struct raw_port, vm, schema_vm),
 	CYAML_FIELD_STRING_PTR("ifname", OPT_PTR, struct raw_port, ifname, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_STRING_PTR("backend", OPT_PTR, struct raw_port, backend, 0, CYAML_UNLIMITED),
 	CYAML_FIELD_STRING_PTR("mac", OPT_PTR, struct raw_port, mac, 0, CYAML_UNLIMITED),
@@ -125,6 +135,7 @@ const struct schema_own_key schema_own_keys[] = {
 	{"owner", {"vhost-user"}},
 	{"group", {"vhost-user"}},
 	{"permissions", {"vhost-user"}},
+	{"vm", {"vhost-user"}},
 	{"ifname", {"tap"}},
 	{"backend", {"tap"}},
 	{"mac", {"tap", "vf"}},

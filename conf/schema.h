@@ -26,6 +26,14 @@ struct raw_offloads {
 	char *uso;
 };
 
+struct raw_vm {
+	char *name;
+	char *nic;
+	char *mac;
+	char *memory;
+	char *is_auto;
+};
+
 struct raw_switch {
 	char *name;
 	char **workers;
@@ -58,6 +66,7 @@ struct raw_port {
 	char *owner;
 	char *group;
 	char *permissions;
+	struct raw_vm *vm;
 	/* tap */
 	char *ifname;
 	char *backend;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 enum {
-	TABLE_COLUMNS_MAX = 12
+	TABLE_COLUMNS_MAX = 16
 };
 
 struct table {

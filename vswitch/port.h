@@ -38,6 +38,8 @@ enum {
 	PORT_DEVARGS_MAX = 256, /* bytes, with the final 0 */
 	PORT_PCI_MAX = 16,	/* bytes of a PCI address as 0000:01:10.0, with the final 0 */
 	PORT_VLANS_MAX = 64,	/* VLANs that an uplink always lets in */
+	PORT_VM_NAME_MAX = 256, /* bytes, with the final 0 */
+	PORT_VM_NIC_MAX = 64,	/* bytes, with the final 0 */
 	REASON_MAX = 256,
 };
 
@@ -93,6 +95,23 @@ struct port_vf_wish {
 	int64_t min_rate, max_rate; /* Mbit/s, 0: no limit; or PORT_RATE_NONE */
 };
 
+/* What is known of the memory of the machine behind a port. */
+enum port_vm_memory {
+	PORT_VM_MEMORY_UNKNOWN,
+	PORT_VM_MEMORY_SHARED,
+	PORT_VM_MEMORY_PRIVATE, /* which the switch can't read */
+};
+
+/* What who manages the virtual machines says of the one behind the port: shown, and no more. */
+struct port_vm {
+	char name[PORT_VM_NAME_MAX]; /* or empty */
+	char nic[PORT_VM_NIC_MAX];   /* which of its network cards, or empty */
+	bool has_mac;
+	struct ether_addr mac; /* of that card */
+	enum port_vm_memory memory;
+	bool is_auto; /* added for the machine, and to be removed with it */
+};
+
 /* One prefix of an interface. */
 struct port_address {
 	int family; /* AF_INET or AF_INET6 */
@@ -122,6 +141,7 @@ struct port_conf {
 		char owner[64];	      /* user, or empty: as it is */
 		char group[64];	      /* group, or empty: as it is */
 		uint32_t permissions; /* 0660 */
+		struct port_vm vm;
 	} vhost;
 
 	struct {

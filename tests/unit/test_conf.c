@@ -35,7 +35,9 @@ static const char full[] =
 	"  - {name: vm1, type: vhost-user, socket: \"/tmp/a \\\"b\\\\.sock\", mode: client, "
 	"queues: 4,\n"
 	"     lcores: [3, 1], mtu: 9000, datapath: library, owner: root, group: kvm,\n"
-	"     permissions: \"0600\", max_macs: 7, viommu: true, offloads: {tso: false}}\n"
+	"     permissions: \"0600\", max_macs: 7, viommu: true, offloads: {tso: false},\n"
+	"     vm: {name: \"a \\\"vm\\\"\", nic: net0, mac: \"52:54:00:77:00:01\", memory: shared, "
+	"auto: true}}\n"
 	"  - {name: vm2, type: vhost-user, socket: /tmp/\xc3\xa4.sock}\n"
 	"  - {name: inband, type: tap, ifname: vs-inband, mac: \"52:54:00:77:00:FE\",\n"
 	"     backend: vhost-net,\n"
@@ -289,6 +291,12 @@ test_same_port(void **state)
 		{0, offsetof(struct port_conf, vhost.owner), 1},
 		{0, offsetof(struct port_conf, vhost.group), 1},
 		{0, offsetof(struct port_conf, vhost.permissions), 1},
+		{0, offsetof(struct port_conf, vhost.vm.name), 1},
+		{0, offsetof(struct port_conf, vhost.vm.nic), 1},
+		{0, offsetof(struct port_conf, vhost.vm.has_mac), 1},
+		{0, offsetof(struct port_conf, vhost.vm.mac.ether_addr_octet[5]), 1},
+		{0, offsetof(struct port_conf, vhost.vm.memory), 1},
+		{0, offsetof(struct port_conf, vhost.vm.is_auto), 1},
 		{2, offsetof(struct port_conf, tap.ifname), 1},
 		{2, offsetof(struct port_conf, tap.backend), 3},
 		{2, offsetof(struct port_conf, tap.has_mac), 1},
@@ -363,7 +371,7 @@ test_add_and_del(void **state)
 	assert_int_equal(less->n_ports, 7);
 	assert_null(conf_find_port(less, "vm1"));
 	assert_string_equal(less->ports[0].name, "vm2");
-	assert_int_equal(less->lines[0], 16);
+	assert_int_equal(less->lines[0], 17);
 	conf_free(less);
 	assert_int_equal(conf_del_port(base, "vm3", &less, &e), -ENOENT);
 	assert_string_equal(e.text, "port vm3: there is no such port");
@@ -378,7 +386,7 @@ test_add_and_del(void **state)
 	add_refused(
 		base, "{name: x, foo: 1}",
 		"foo: there is no such key; there are name, type, lcores, queues, mtu, max_macs, "
-		"offloads, socket, mode, datapath, owner, group, permissions, ifname, backend, "
+		"offloads, socket, mode, datapath, owner, group, permissions, vm, ifname, backend, "
 		"mac, address, filter, "
 		"vlans, pf, vf, num_vfs, pci, vlan, trust, spoofcheck, link_state, min_rate, "
 		"max_rate, devargs");
@@ -510,6 +518,42 @@ test_set_offloads(void **state)
 	conf_free(base);
 }
 
+/* What is known of the machine comes and goes, key by key. */
+static void
+test_set_vm(void **state)
+{
+	struct conf *base = load("ports: [{name: a, type: vhost-user, socket: /a}]");
+	const struct port_vm *vm;
+	char *text;
+
+	(void)state;
+	set(&base, "{name: a, vm: {name: vm1, nic: net0}}");
+	set(&base, "{name: a, vm: {mac: \"52:54:00:00:00:01\", memory: private}}");
+	vm = &base->ports[0].vhost.vm;
+	assert_string_equal(vm->name, "vm1");
+	assert_string_equal(vm->nic, "net0");
+	assert_true(vm->has_mac);
+	assert_int_equal(vm->mac.ether_addr_octet[5], 1);
+	assert_int_equal(vm->memory, PORT_VM_MEMORY_PRIVATE);
+	assert_false(vm->is_auto);
+	set(&base, "{name: a, vm: {name: \"\", nic: \"\", mac: \"\", memory: unknown}}");
+	vm = &base->ports[0].vhost.vm;
+	assert_string_equal(vm->name, "");
+	assert_false(vm->has_mac);
+	text = conf_print(base);
+	assert_null(strstr(text, "vm:"));
+	free(text);
+	set_refused(base, "{name: a, vm: {mac: 1}}", -EINVAL,
+		    "port a: vm: mac: \"1\" is not a MAC, as \"52:54:00:77:00:fe\" is");
+	set_refused(base, "{name: a, vm: {memory: some}}", -EINVAL,
+		    "port a: vm: memory: \"some\" is none of: unknown, shared, private");
+	set_refused(base,
+		    "{name: a, vm: {nic: "
+		    "1234567890123456789012345678901234567890123456789012345678901234}}",
+		    -EINVAL, "port a: vm: nic: has 64 bytes, at most 63 can be");
+	conf_free(base);
+}
+
 static void
 test_set_refused(void **state)
 {
@@ -601,19 +645,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_full_uplinks),
-		cmocka_unit_test(test_zeroes),
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_same_port),
-		cmocka_unit_test(test_add_and_del),
-		cmocka_unit_test(test_offloads),
-		cmocka_unit_test(test_set),
-		cmocka_unit_test(test_set_offloads),
-		cmocka_unit_test(test_set_refused),
-		cmocka_unit_test(test_switch_mtu),
-		cmocka_unit_test(test_switch_of_machine),
+		cmocka_unit_test(test_defaults),     cmocka_unit_test(test_full),
+		cmocka_unit_test(test_full_uplinks), cmocka_unit_test(test_zeroes),
+		cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_same_port),
+		cmocka_unit_test(test_add_and_del),  cmocka_unit_test(test_offloads),
+		cmocka_unit_test(test_set),	     cmocka_unit_test(test_set_offloads),
+		cmocka_unit_test(test_set_vm),	     cmocka_unit_test(test_set_refused),
+		cmocka_unit_test(test_switch_mtu),   cmocka_unit_test(test_switch_of_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

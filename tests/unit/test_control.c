@@ -56,7 +56,8 @@ test_ports(void **state)
 		"\"no "
 		"guest\",\"mtu\":1500,\"offloads\":[\"checksum\",\"tso\",\"uso\"],\"queues\":2,"
 		"\"workers\":[1],\"rx_frames\":1,\"rx_bytes\":60,"
-		"\"tx_frames\":3,\"tx_bytes\":18446744073709551615,\"rx_drops\":5,\"tx_drops\":30},"
+		"\"tx_frames\":3,\"tx_bytes\":18446744073709551615,\"rx_drops\":5,\"tx_drops\":30,"
+		"\"socket\":\"/vm1\",\"mode\":\"server\"},"
 		"{\"name\":\"in\",\"type\":\"tap\",\"id\":1,\"link\":\"up\",\"reason\":\"\","
 		"\"mtu\":1500,"
 		"\"offloads\":[\"checksum\",\"tso\",\"uso\"],\"queues\":1,\"workers\":[1],\"rx_"
@@ -67,7 +68,8 @@ test_ports(void **state)
 		"\"port vm2: open: "
 		"refused\",\"mtu\":1500,\"offloads\":[\"checksum\",\"tso\",\"uso\"],\"queues\":1,"
 		"\"workers\":[],\"rx_frames\":0,"
-		"\"rx_bytes\":0,\"tx_frames\":0,\"tx_bytes\":0,\"rx_drops\":0,\"tx_drops\":0}]}");
+		"\"rx_bytes\":0,\"tx_frames\":0,\"tx_bytes\":0,\"rx_drops\":0,\"tx_drops\":0,"
+		"\"socket\":\"/vm2\",\"mode\":\"server\"}]}");
 	answers("port.show", "{\"name\":\"in\"}",
 		"{\"name\":\"in\",\"type\":\"tap\",\"id\":1,\"link\":\"up\",\"reason\":\"\","
 		"\"mtu\":1500,"
