@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,21 +15,34 @@
 #include <unistd.h>
 
 enum {
-	CLIENT_WAIT_S = 30,	     /* for the daemon to go on */
 	CLIENT_REPLY_MAX = 64 << 20, /* bytes */
 };
 
-static int
-client_connect(const char *path)
+static void client_fail(struct client *client, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void
+client_fail(struct client *client, const char *format, ...)
 {
-	const struct timeval wait = {.tv_sec = CLIENT_WAIT_S};
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(client->why, sizeof(client->why), format, args);
+	va_end(args);
+}
+
+static int
+client_connect(struct client *client)
+{
+	const struct timeval wait = {.tv_sec = client->wait_s};
+	const char *path = client->socket;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const char *hint = "";
 	int fd;
 
 	if (strlen(path) >= sizeof(address.sun_path)) {
-		fprintf(stderr, "vswitchctl: %s: path is %zu bytes, a UNIX socket takes %zu\n",
-			path, strlen(path), sizeof(address.sun_path) - 1);
+		client_fail(client, "%.300s: path is %zu bytes, a UNIX socket takes %zu", path,
+			    strlen(path), sizeof(address.sun_path) - 1);
 		return -1;
 	}
 	strcpy(address.sun_path, path);
@@ -41,7 +55,7 @@ client_connect(const char *path)
 		hint = " (is vswitchd running?)";
 	else if (errno == EACCES || errno == EPERM)
 		hint = " (only root and the socket's group may)";
-	fprintf(stderr, "vswitchctl: can't connect to %s: %s%s\n", path, strerror(errno), hint);
+	client_fail(client, "can't connect to %s: %s%s", path, strerror(errno), hint);
 	if (fd >= 0)
 		close(fd);
 	return -1;
@@ -100,28 +114,28 @@ client_read_line(int fd)
 	return line;
 }
 
-/* The result in a reply, which the caller gets; NULL after the reason was printed. */
+/* The result in a reply, which the caller gets; NULL with the reason in why. */
 static struct json_object *
-client_result(const char *line)
+client_result(struct client *client, const char *line)
 {
 	struct json_object *reply = json_tokener_parse(line), *result = NULL, *error, *message;
 
 	if (json_object_object_get_ex(reply, "error", &error) &&
 	    json_object_object_get_ex(error, "message", &message))
-		fprintf(stderr, "vswitchctl: %s\n", json_object_get_string(message));
+		client_fail(client, "%s", json_object_get_string(message));
 	else if (json_object_object_get_ex(reply, "result", &result) && result)
 		json_object_get(result);
 	else
-		fprintf(stderr, "vswitchctl: what came is no reply of vswitchd\n");
+		client_fail(client, "what came is no reply of vswitchd");
 	json_object_put(reply);
 	return result;
 }
 
 struct json_object *
-client_call(const char *path, const char *method, struct json_object *params)
+client_call(struct client *client, const char *method, struct json_object *params)
 {
 	struct json_object *request = json_object_new_object(), *result = NULL;
-	int fd = client_connect(path);
+	int fd = client_connect(client);
 	const char *text;
 	char *line = NULL;
 
@@ -138,12 +152,12 @@ client_call(const char *path, const char *method, struct json_object *params)
 		client_write(fd, "\n", 1);
 	line = client_read_line(fd);
 	if (line)
-		result = client_result(line);
+		result = client_result(client, line);
 	else if (errno == EAGAIN)
-		fprintf(stderr, "vswitchctl: %s: no answer for %d seconds\n", path, CLIENT_WAIT_S);
+		client_fail(client, "%s: no answer for %d seconds", client->socket, client->wait_s);
 	else
-		fprintf(stderr, "vswitchctl: %s: the connection ended without an answer%s%s\n",
-			path, errno ? ": " : "", errno ? strerror(errno) : "");
+		client_fail(client, "%s: the connection ended without an answer%s%s",
+			    client->socket, errno ? ": " : "", errno ? strerror(errno) : "");
 
 out:
 	if (fd >= 0)

@@ -1,19 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * client.h: vswitchctl's side of the control socket, and what it prints for people.
+ * client.h: the other side of the control socket, for vswitchctl and the programs of qemu/, and
+ * what vswitchctl prints for people.
  *
- * Threads: vswitchctl has one.
+ * Threads: these programs have one.
  */
 #ifndef CONF_CLIENT_H
 #define CONF_CLIENT_H
 
+#include <stddef.h>
+
 struct json_object;
 
+#define CLIENT_SOCKET_DEFAULT "/run/vswitch/vswitchd.sock"
+
+enum {
+	CLIENT_WHY_MAX = 512,
+};
+
+/* Where to call. */
+struct client {
+	const char *socket;
+	int wait_s;		  /* for the daemon to go on, seconds */
+	char why[CLIENT_WHY_MAX]; /* the sentence of the last call that failed */
+};
+
 /*
- * Calls a method over the socket of that path and waits for the reply. params (taken over) may be
- * NULL. The result is the caller's; NULL after a sentence on stderr.
+ * Calls a method and waits for the reply. params (taken over) may be NULL. The result is the
+ * caller's; NULL with the sentence in why.
  */
-struct json_object *client_call(const char *path, const char *method, struct json_object *params);
+struct json_object *client_call(struct client *client, const char *method,
+				struct json_object *params);
 
 /* client_print.c: results as tables and lines. */
 void client_print_status(struct json_object *result);

@@ -11,11 +11,10 @@
 
 #include "client.h"
 
-#define SOCKET_DEFAULT "/run/vswitch/vswitchd.sock"
-
 enum {
 	EXIT_REFUSED = 1,
 	EXIT_USAGE = 2,
+	WAIT_S = 30,		  /* for the daemon */
 	FILE_LEN_MAX = 400 << 10, /* bytes; the daemon takes as many */
 };
 
@@ -228,7 +227,7 @@ print_usage(FILE *out)
 {
 	fputs("usage: vswitchctl [-s SOCKET] [--json] COMMAND\n"
 	      "\n"
-	      "  -s, --socket SOCKET  of vswitchd (default " SOCKET_DEFAULT ")\n"
+	      "  -s, --socket SOCKET  of vswitchd (default " CLIENT_SOCKET_DEFAULT ")\n"
 	      "      --json           print the result as JSON\n"
 	      "  -h, --help           print this\n"
 	      "\n"
@@ -276,6 +275,7 @@ find_command(int argc, char **argv, int *n_words)
 static int
 run(const struct command *command, const char *socket, bool json, int argc, char **argv)
 {
+	struct client client = {.socket = socket, .wait_s = WAIT_S};
 	struct json_object *params = NULL, *result;
 
 	if (argc < command->n_min || argc > command->n_max) {
@@ -288,9 +288,11 @@ run(const struct command *command, const char *socket, bool json, int argc, char
 		json_object_put(params);
 		return command->params == params_file ? EXIT_REFUSED : EXIT_USAGE;
 	}
-	result = client_call(socket, command->method, params);
-	if (!result)
+	result = client_call(&client, command->method, params);
+	if (!result) {
+		fprintf(stderr, "vswitchctl: %s\n", client.why);
 		return EXIT_REFUSED;
+	}
 	if (json)
 		puts(json_object_to_json_string_ext(
 			result, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -312,7 +314,7 @@ main(int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	const char *socket = SOCKET_DEFAULT;
+	const char *socket = CLIENT_SOCKET_DEFAULT;
 	const struct command *command;
 	bool json = false;
 	int c, n_words;
