@@ -331,8 +331,8 @@ class Guest:
     def _read_line(self, end, purpose):
         while b'\n' not in self.received:
             if not self.alive():
-                raise GuestError(f'QEMU of {self.name} ended with {self.process.returncode} '
-                                 f'({purpose}): {self.log()}')
+                code = f' with {self.process.returncode}' if self.process else ''
+                raise GuestError(f'QEMU of {self.name} ended{code} ({purpose}): {self.log()}')
             if time.monotonic() > end:
                 raise GuestError(f'guest {self.name} does not answer in time ({purpose}): '
                                  f'{self.log()}')
