@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client.h"
+
+#define DOCTOR_NAME "vswitch-doctor"
 
 enum {
 	EXIT_REFUSED = 1,
@@ -222,6 +225,49 @@ enum {
 	N_COMMANDS = sizeof(commands) / sizeof(commands[0])
 };
 
+/*
+ * `vswitchctl doctor`: a program of its own, beside this one or where it was installed, since it
+ * also talks to libvirt. Returns the exit code if it can't be started.
+ */
+static int
+run_doctor(char **argv)
+{
+	char path[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof(DOCTOR_NAME));
+
+	if (len > 0) {
+		path[len] = 0;
+		strcpy(strrchr(path, '/') + 1, DOCTOR_NAME);
+		execv(path, argv);
+	}
+	execv(DOCTOR_DIR "/" DOCTOR_NAME, argv);
+	fprintf(stderr, "vswitchctl: " DOCTOR_DIR "/" DOCTOR_NAME " can't be started: %s\n",
+		strerror(errno));
+	return EXIT_REFUSED;
+}
+
+/* Is the command that comes behind the options `doctor`? Its options are for it alone. */
+static bool
+is_doctor(int argc, char **argv, const struct option *longs)
+{
+	bool is = false;
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+s:h", longs, NULL)) != -1 && c != '?')
+		;
+	if (c == -1)
+		is = optind < argc && strcmp(argv[optind], "doctor") == 0;
+	if (is) {
+		/* takes the word out: what stood before it are options of both */
+		for (int i = optind; i < argc; i++)
+			argv[i] = argv[i + 1];
+	}
+	optind = 0; /* begins anew, getopt(3) */
+	opterr = 1;
+	return is;
+}
+
 static void
 print_usage(FILE *out)
 {
@@ -241,6 +287,8 @@ print_usage(FILE *out)
 			 c->group ? " " : "", c->name, c->args);
 		fprintf(out, "  %-27s %s\n", line, c->help);
 	}
+	fprintf(out, "  %-27s %s\n", "doctor [--domain NAME]",
+		"is this machine ready? what to change; see doctor --help");
 	fputs("\n"
 	      "A port's keys are those of vswitch.yaml(5), lists with commas:\n"
 	      "  vswitchctl port add vm3 type=vhost-user socket=/run/vswitch/vm3.sock lcores=1,2\n"
@@ -319,6 +367,8 @@ main(int argc, char **argv)
 	bool json = false;
 	int c, n_words;
 
+	if (is_doctor(argc, argv, longs))
+		return run_doctor(argv);
 	while ((c = getopt_long(argc, argv, "s:h", longs, NULL)) != -1) {
 		switch (c) {
 		case 's':

@@ -189,10 +189,25 @@ domain_read_nic(xmlNode *node, struct domain_nic *nic, char why[DOMAIN_WHY_MAX])
 	return 0;
 }
 
+/* <qemu:override> of a device's property; 0: there is none. */
+static uint64_t
+domain_override(xmlNode *root, const char *alias, const char *name)
+{
+	xmlNode *device = domain_child(domain_child(root, "override"), "device"), *property;
+
+	while (device && !domain_is(device, "alias", alias))
+		device = domain_next(device->next, "device");
+	property = domain_child(domain_child(device, "frontend"), "property");
+	while (property && !domain_is(property, "name", name))
+		property = domain_next(property->next, "property");
+	return domain_number(property, "value");
+}
+
 static int
 domain_read_nics(xmlNode *root, struct domain *domain, char why[DOMAIN_WHY_MAX])
 {
 	xmlNode *devices = domain_child(root, "devices"), *node;
+	char name[DOMAIN_WORD_MAX];
 	int rc = 0;
 
 	node = domain_child(devices, "interface");
@@ -209,6 +224,10 @@ domain_read_nics(xmlNode *root, struct domain *domain, char why[DOMAIN_WHY_MAX])
 		domain->nics = more;
 		memset(&more[domain->n_nics], 0, sizeof(*more));
 		rc = domain_read_nic(node, &more[domain->n_nics], why);
+		domain_nic_name(domain, &more[domain->n_nics], name);
+		if (!more[domain->n_nics].mtu)
+			more[domain->n_nics].mtu =
+				(uint32_t)domain_override(root, name, "host_mtu");
 		domain->n_nics += !rc;
 	}
 	return rc;

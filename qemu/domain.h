@@ -29,7 +29,7 @@ struct domain_nic {
 	bool listens;	 /* mode='server': QEMU makes the socket */
 	bool reconnects; /* <reconnect enabled='yes'/> */
 	uint32_t queues; /* 1 if nothing is said */
-	uint32_t mtu;	 /* 0: nothing is said */
+	uint32_t mtu;	 /* <mtu/>, or host_mtu of a <qemu:override>; 0: nothing is said */
 };
 
 struct domain {

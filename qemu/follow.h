@@ -14,7 +14,7 @@
 struct client;
 struct ports_rules;
 
-/* Until SIGTERM or SIGINT. uri: of libvirt, NULL: its default. Returns the exit code. */
+/* Until SIGTERM or SIGINT. uri: of libvirt. Returns the exit code. */
 int follow_run(struct client *client, const struct ports_rules *rules, const char *uri);
 
 #endif

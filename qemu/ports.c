@@ -55,6 +55,7 @@ ports_read(struct json_object *from, struct ports_port *port)
 	port->is_auto = json_object_object_get_ex(from, "vm_auto", &is_auto) &&
 			json_object_get_boolean(is_auto);
 	ports_text(from, "warning", port->warning, sizeof(port->warning));
+	ports_text(from, "reason", port->reason, sizeof(port->reason));
 }
 
 int

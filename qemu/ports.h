@@ -41,6 +41,7 @@ struct ports_port {
 	char memory[DOMAIN_WORD_MAX];
 	bool is_auto;
 	char warning[CLIENT_WHY_MAX];
+	char reason[CLIENT_WHY_MAX]; /* why it is down, or empty */
 };
 
 struct ports {

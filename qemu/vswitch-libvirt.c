@@ -11,6 +11,8 @@
 #include "hook.h"
 #include "ports.h"
 
+#define URI_DEFAULT "qemu:///system"
+
 enum {
 	EXIT_USAGE = 2,
 	WAIT_S = 10, /* for vswitchd: whoever starts a domain waits as long */
@@ -29,7 +31,7 @@ print_usage(FILE *out)
 	      "with\n"
 	      "--hook, does what libvirt's hook for QEMU has to, once.\n"
 	      "\n"
-	      "  -c, --connect URI    of libvirt (default: its own, qemu:///system for root)\n"
+	      "  -c, --connect URI    of libvirt (default " URI_DEFAULT ")\n"
 	      "  -s, --socket SOCKET  of vswitchd (default " CLIENT_SOCKET_DEFAULT ")\n"
 	      "  -d, --dir DIR        add ports for sockets in DIR only; may be given several "
 	      "times\n"
@@ -66,7 +68,7 @@ main(int argc, char **argv)
 	};
 	struct client client = {.socket = CLIENT_SOCKET_DEFAULT, .wait_s = WAIT_S};
 	struct ports_rules rules = {0};
-	const char *uri = NULL;
+	const char *uri = URI_DEFAULT;
 	bool is_hook = false;
 	int c;
 

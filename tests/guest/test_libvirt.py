@@ -4,15 +4,18 @@ named, and go with them."""
 
 import os
 import shutil
+import tempfile
 import xml.etree.ElementTree as ET
 
 import pytest
 
 from daemon import Daemon, wait_until
 from guest import Host
-from libvirtd import Domain, Libvirtd, QEMU_GROUP, QEMU_UID, example, set_child
+from libvirtd import Domain, Libvirtd, QEMU_GROUP, QEMU_UID, example
 
 HOST = Host('10.77.0.254')
+QEMU = {'qemu': 'http://libvirt.org/schemas/domain/qemu/1.0'}
+ET.register_namespace('qemu', QEMU['qemu'])
 MAC, STRANGER = '52:54:00:77:00:01', '02:bb:00:00:00:01'
 
 
@@ -21,10 +24,9 @@ class Rig:
 
     def __init__(self, workdir, image):
         self.image = image
-        self.dir = str(workdir)
+        self.dir = workdir
         self.sockets, self.qemu_sockets = f'{self.dir}/sockets', f'{self.dir}/qemu'
-        for path in (self.dir, os.path.dirname(self.dir)):
-            os.chmod(path, 0o755)
+        os.chmod(self.dir, 0o755)  # QEMU is not root
         for path in (self.sockets, self.qemu_sockets):
             os.makedirs(path)
         shutil.chown(self.qemu_sockets, QEMU_UID, QEMU_GROUP)  # as docs/qemu.md says
@@ -46,6 +48,7 @@ class Rig:
             devices = root.find('devices')
             devices.remove(devices.find('interface'))
             devices.extend(nics)
+            root.remove(root.find('qemu:override', QEMU))
         for number, nic in enumerate(root.iter('interface')):
             source = nic.find('source')
             source.set('path', f'{os.path.dirname(source.get("path"))}/{name}-{number}.sock')
@@ -63,9 +66,10 @@ class Rig:
 
 
 @pytest.fixture(scope='module', name='rig')
-def fixture_rig(image, tmp_path_factory):
+def fixture_rig(image):
     """The switch and libvirt."""
-    rig = Rig(tmp_path_factory.mktemp('libvirt'), image)
+    workdir = tempfile.mkdtemp(prefix='vst-libvirt-', dir='/tmp')
+    rig = Rig(workdir, image)
     try:
         with rig.libvirt:
             rig.libvirt.follow()
@@ -76,13 +80,14 @@ def fixture_rig(image, tmp_path_factory):
         rig.libvirt.close()
         print(f'--- log of vswitchd:\n{rig.daemon.log()[-4000:]}')
         rig.daemon.cleanup()
+        shutil.rmtree(workdir)
 
 
 @pytest.fixture(scope='module', name='vm1')
 def fixture_vm1(rig):
     """A running vm1; QEMU connects to the switch."""
     vm1 = rig.domain('vm1', '10.77.0.1/24')
-    set_child(vm1.nics()[0], 'mtu', size='1400')
+    vm1.root.find('.//qemu:property', QEMU).set('value', '1400')
     vm1.start()
     vm1.wait_ready()
     rig.daemon.wait_link('vm1.net0')

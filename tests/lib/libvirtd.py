@@ -34,7 +34,7 @@ host_uuid = "{uuid}"
 auth_unix_ro = "none"
 auth_unix_rw = "none"
 log_outputs = "3:file:{dir}/libvirtd.log"
-log_filters = "4:util 4:event 4:cgroup"
+log_filters = "4:util 4:event 4:cgroup 4:node_device 4:cpu"
 '''
 QEMU_CONF = '''
 stdio_handler = "file"
@@ -142,7 +142,7 @@ class Libvirtd:
         subprocess.run([*self.enter(), 'kill', f'-{int(number)}', pid], check=True)
         self.process.wait(30)
 
-    def virsh_run(self, *words, stdin=None, timeout=60):
+    def virsh_run(self, *words, stdin=None, timeout=25):
         """Runs virsh; returns the CompletedProcess, whatever it says."""
         return subprocess.run(['virsh', '-c', self.uri, *words], capture_output=True, text=True,
                               input=stdin, timeout=timeout, check=False)

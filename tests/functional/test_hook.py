@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""test_hook.py: libvirt's hook (qemu/hook), called as libvirt calls it, with XML of our own."""
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from daemon import Daemon, REPO, assert_no_report, build_dir, sanitizer_env
+
+DOMAIN = '''<domain type='kvm' id='1'><name>{name}</name>
+<memoryBacking><access mode='{access}'/></memoryBacking>
+<devices>{nics}</devices></domain>'''
+NIC = '''<interface type='vhostuser'><mac address='52:54:00:AA:00:0{n}'/>
+<source type='unix' path='{path}' mode='{mode}'/><model type='virtio'/>{more}
+<alias name='net{n}'/></interface>'''
+
+
+class Rig:
+    """A daemon, and calls of the hook for sockets in its directory."""
+
+    def __init__(self, daemon):
+        self.daemon = daemon
+        self.settings = daemon.path('settings')
+        with open(self.settings, 'w', encoding='utf-8') as file:
+            file.write(f'VSWITCH_LIBVIRT_OPTIONS="-s {daemon.socket} --dir {daemon.dir}/ '
+                       '--group root"\n')
+
+    def nic(self, number=0, mode='client', more='', path=None):
+        """An <interface>."""
+        return NIC.format(n=number, mode=mode, more=more,
+                          path=path or self.daemon.path(f'{number}.sock'))
+
+    def call(self, operation, *nics, name='vm1', access='shared', xml=None, program=None):
+        """One call; returns exit code and what it says, which is nothing on standard output."""
+        env = {**sanitizer_env(), 'VSWITCH_LIBVIRT_SETTINGS': self.settings,
+               'VSWITCH_LIBVIRT': program or os.path.join(build_dir(), 'vswitch-libvirt')}
+        if xml is None:
+            xml = DOMAIN.format(name=name, access=access, nics=''.join(nics))
+        done = subprocess.run([os.path.join(REPO, 'qemu', 'hook'), name, operation, 'begin', '-'],
+                              input=xml, env=env, capture_output=True, text=True, timeout=30,
+                              check=False)
+        assert_no_report(done.stderr, 'vswitch-libvirt')
+        assert done.stdout == ''
+        return done.returncode, done.stderr
+
+    def ports(self):
+        """All ports by name."""
+        return {port['name']: port for port in self.daemon.ctl('port', 'list')['ports']}
+
+
+@pytest.fixture(name='rig')
+def fixture_rig():
+    """A daemon without ports."""
+    with Daemon() as daemon:
+        yield Rig(daemon)
+
+
+def test_comes_and_goes(rig):
+    """The ports of a domain, each time the same whatever was there before."""
+    nics = [rig.nic(0, more="<driver queues='3'/><mtu size='1400'/>"), rig.nic(1, 'server')]
+    for operation in ('prepare', 'start', 'reconnect', 'prepare'):
+        assert rig.call(operation, *nics) == (0, '')
+        ports = rig.ports()
+        assert list(ports) == ['vm1.net0', 'vm1.net1']
+        first, second = ports.values()
+        assert (first['mode'], first['queues'], first['mtu']) == ('server', 3, 1400)
+        assert (second['mode'], second['queues'], second['mtu']) == ('client', 1, 1500)
+        assert (first['vm'], first['vm_nic'], first['vm_auto']) == ('vm1', 'net0', True)
+        assert first['vm_mac'] == '52:54:00:aa:00:00' and first['vm_memory'] == 'shared'
+    assert os.path.exists(rig.daemon.path('0.sock'))
+    # changed between two starts, of which the first ended without the hook
+    assert rig.call('prepare', rig.nic(0, 'server'), access='private') == (0, '')
+    first = rig.ports()['vm1.net0']
+    assert (first['mode'], first['queues']) == ('client', 1)
+    assert first['vm_memory'] == 'private' and 'not shared' in first['warning']
+    for _ in range(2):
+        assert rig.call('release', *nics) == (0, '')
+        assert not rig.ports()
+
+
+def test_others_are_left_alone(rig):
+    """Ports made by hand stay, and so do those of another domain, or of the same name elsewhere."""
+    rig.daemon.add({'name': 'mine', 'type': 'vhost-user', 'socket': '0.sock', 'queues': 2})
+    assert rig.call('prepare', rig.nic(0), rig.nic(1)) == (0, '')
+    assert rig.ports()['mine']['vm'] == 'vm1' and not rig.ports()['mine']['vm_auto']
+    # its other half, on the way to this machine
+    assert rig.call('prepare', rig.nic(1, path=rig.daemon.path('b.sock'))) == (0, '')
+    assert sorted(rig.ports()) == ['mine', 'vm1.net1', 'vm1.net1-2']
+    assert rig.call('release', rig.nic(1), name='vm2') == (0, '')
+    assert sorted(rig.ports()) == ['mine', 'vm1.net1', 'vm1.net1-2']
+    assert rig.call('release', rig.nic(0), rig.nic(1)) == (0, '')
+    assert sorted(rig.ports()) == ['mine', 'vm1.net1-2']
+    assert 'vm' not in rig.ports()['mine']
+
+
+def test_refuses(rig):
+    """A start that QEMU would not come back from; but never what runs already."""
+    rig.daemon.add({'name': 'mine', 'type': 'vhost-user', 'socket': '0.sock'})
+    code, said = rig.call('prepare', rig.nic(0, 'server'))
+    assert code == 1 and "port mine has `mode: server`, and the interface mode='server'" in said
+    code, said = rig.call('reconnect', rig.nic(0, 'server'))
+    assert code == 0 and 'both would listen' in said
+    code, said = rig.call('prepare', rig.nic(0, more="<driver queues='2'/>"))
+    assert code == 1 and 'port mine has `queues: 1`' in said
+    code, said = rig.call('prepare', rig.nic(1, more="<driver queues='99'/>"))
+    assert code == 1 and 'queues: 99 is not in 1..16' in said
+    for xml in ('', '<domain', '<a/>', '<domain><name></name></domain>',
+                f'<domain><name>{"x" * 300}</name></domain>',
+                '<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+                '<domain><name>&e;</name></domain>'):
+        assert rig.call('prepare', xml=xml)[0] == 1
+        assert rig.call('reconnect', xml=xml)[0] == 0
+    code, said = rig.call('prepare', rig.nic(path=rig.daemon.dir + '/' + 'x' * 108))
+    assert code == 1 and 'too long' in said
+
+
+def test_names(rig):
+    """Names that a port can't have."""
+    for name, port in (('-a b/ä', 'ab.net0'), ('ä', 'net0'), ('x' * 60, 'x' * 26 + '.net0')):
+        assert rig.call('prepare', rig.nic(), name=name) == (0, '')
+        assert list(rig.ports()) == [port]
+        assert rig.ports()[port]['vm'] == name
+        assert rig.call('release', rig.nic(), name=name) == (0, '')
+    assert rig.call('prepare', rig.nic(), name='--help') == (0, '')
+    assert list(rig.ports()) == ['help.net0']
+
+
+def test_without_the_switch(rig):
+    """Only the start of a domain that needs it is refused, at once."""
+    rig.daemon.kill9()
+    start = time.monotonic()
+    code, said = rig.call('prepare', rig.nic())
+    assert code == 1 and 'is vswitchd running?' in said and len(said.splitlines()) == 1
+    assert rig.call('release', rig.nic())[0] == 0
+    assert rig.call('reconnect', rig.nic())[0] == 0
+    assert rig.call('prepare') == (0, '')
+    assert rig.call('prepare', rig.nic(path='/elsewhere/0.sock')) == (0, '')
+    assert time.monotonic() < start + 20
+    # the package is gone, this file of it is not
+    assert rig.call('prepare', rig.nic(), program='/nowhere/vswitch-libvirt') == (0, '')
+    rig.daemon.start()
