@@ -122,8 +122,11 @@ domain_check_port(struct look *look, const struct domain *domain, const struct d
 		return;
 	}
 	ports_mismatch(port, nic, why);
-	if (why[0])
-		domain_add(look, FINDING_ERROR, domain, nic, "%s", why);
+	if (why[0]) {
+		finding = domain_add(look, FINDING_ERROR, domain, nic, "%s", why);
+		finding_todo(finding, "vswitchctl port set %s mode=%s queues=%u", port->name,
+			     nic->listens ? "client" : "server", nic->queues);
+	}
 	if (nic->mtu > port->mtu) {
 		finding = domain_add(look, FINDING_WARNING, domain, nic,
 				     "its MTU is %u, that of port %s %u: longer frames are dropped",
@@ -193,7 +196,9 @@ domain_check(const char *xml, bool is_running, void *context)
 	uint32_t before = findings->n;
 
 	if (domain_parse(xml, strlen(xml), &domain, why)) {
-		finding_add(findings, FINDING_ERROR, "domain", "%s: %s", domain.name, why);
+		finding =
+			finding_add(findings, FINDING_ERROR, "domain", "%s: %s", domain.name, why);
+		finding_todo(finding, "virsh edit it");
 	} else if (domain.n_nics) {
 		look->n++;
 		domain_check_memory(look, &domain, is_running);
@@ -223,16 +228,21 @@ doctor_check_domains(struct doctor *d)
 	struct look look = {.d = d};
 	char why[VIRT_WHY_MAX] = "";
 	struct virt *virt = virt_open(d->uri, why);
+	struct finding *finding;
 
 	if (virt) {
 		look.qemu = virt_qemu(virt);
-		if (!virt_each(virt, d->domain, domain_check, &look, why))
-			finding_add(&d->findings, FINDING_ERROR, "domain", "%s", why);
-		else if (!look.n && !d->domain)
+		if (!virt_each(virt, d->domain, domain_check, &look, why)) {
+			finding = finding_add(&d->findings, FINDING_ERROR, "domain", "%s", why);
+			finding_todo(finding, "virsh list --all says which there are");
+		} else if (!look.n && !d->domain) {
 			finding_add(&d->findings, FINDING_OK, "domain",
 				    "libvirt has none with an <interface type='vhostuser'>");
+		}
 	} else if (d->domain) {
-		finding_add(&d->findings, FINDING_ERROR, "domain", "%s: %s", d->domain, why);
+		finding = finding_add(&d->findings, FINDING_ERROR, "domain", "%s: %s", d->domain,
+				      why);
+		finding_todo(finding, "start libvirt, or say by --connect where it is");
 	} else {
 		finding_add(&d->findings, FINDING_OK, "domain", "%s: domains were not looked at",
 			    why);

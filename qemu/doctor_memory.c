@@ -117,9 +117,14 @@ doctor_check_sharing(struct doctor *d)
 		} else if (port->warning[0]) {
 			bool is_private = strcmp(port->memory, "private") == 0;
 
-			finding_add(&d->findings, is_private ? FINDING_ERROR : FINDING_WARNING,
-				    is_private ? "memory sharing" : "mac", "port %s: %s",
-				    port->name, port->warning);
+			finding = finding_add(&d->findings,
+					      is_private ? FINDING_ERROR : FINDING_WARNING,
+					      is_private ? "memory sharing" : "mac", "port %s: %s",
+					      port->name, port->warning);
+			finding_todo(finding,
+				     is_private ? "virsh edit %s"
+						: "look at the guest of %s, if that is not meant",
+				     port->vm);
 			is_right = is_right && !is_private;
 		}
 	}

@@ -165,22 +165,15 @@ follow_ask(struct follow *f, struct ports *ports)
 	return true;
 }
 
-/* The ports are read first: what one of them is there for was running then, and is listed after. */
+/* Of the ports as they were before and after the domains were listed, takes what has been left. */
 static void
-follow_all(struct follow *f)
+follow_leave(struct follow *f, const struct ports *before, const struct ports *after)
 {
-	struct ports ports;
+	for (uint32_t i = 0; i < after->n; i++) {
+		const struct ports_port *port = &after->all[i];
+		const struct ports_port *was = ports_find(before, port->socket);
 
-	if (!f->libvirt || !follow_ask(f, &ports))
-		return;
-	if (!follow_read_all(f)) {
-		ports_free(&ports);
-		return;
-	}
-	for (uint32_t i = 0; i < ports.n; i++) {
-		const struct ports_port *port = &ports.all[i];
-
-		if (!follow_is_left(f, port))
+		if (!was || strcmp(was->vm, port->vm) != 0 || !follow_is_left(f, port))
 			continue;
 		if (ports_leave(f->client, port))
 			say("ERR", "port %s: %s", port->name, f->client->why);
@@ -188,19 +181,43 @@ follow_all(struct follow *f)
 			say("INFO", "port %s: domain %s has left it: %s", port->name, port->vm,
 			    port->is_auto ? "removed" : "kept, since it was not added for it");
 	}
+}
+
+static void
+follow_ensure(struct follow *f, const struct ports *ports)
+{
 	for (uint32_t i = 0; i < f->n_domains; i++) {
 		const struct domain *domain = &f->domains[i];
 
-		if (ports_are_right(&ports, f->rules, domain))
+		if (ports_are_right(ports, f->rules, domain))
 			continue;
-		if (ports_ensure(f->client, &ports, f->rules, domain))
+		if (ports_ensure(f->client, ports, f->rules, domain))
 			say("ERR", "domain %s: %s", domain->name, f->client->why);
 		else
 			say("INFO", "domain %s: its ports are set up", domain->name);
 	}
-	ports_free(&ports);
-	if (follow_ask(f, &ports))
-		follow_warn(f, &ports);
+}
+
+/*
+ * What a port is there for was running before the port was, and so is listed after it, or has
+ * ended. libvirt lists its domains only when the hook, if it is at work, is done: the ports are
+ * then others.
+ */
+static void
+follow_all(struct follow *f)
+{
+	struct ports before, after;
+
+	if (!f->libvirt || !follow_ask(f, &before))
+		return;
+	if (follow_read_all(f) && follow_ask(f, &after)) {
+		follow_leave(f, &before, &after);
+		follow_ensure(f, &after);
+		ports_free(&after);
+		if (follow_ask(f, &after))
+			follow_warn(f, &after);
+	}
+	ports_free(&before);
 }
 
 /* A look at the switch alone, which is cheap: has it been started anew, or changed? */

@@ -2,6 +2,7 @@
 """libvirt with its hook and vswitch-libvirt: the domains of qemu/ boot, and their ports come, are
 named, and go with them."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -11,7 +12,7 @@ import pytest
 
 from daemon import Daemon, wait_until
 from guest import Host
-from libvirtd import Domain, Libvirtd, QEMU_GROUP, QEMU_UID, example
+from libvirtd import Domain, Libvirtd, QEMU_GROUP, QEMU_UID, example, set_child
 
 HOST = Host('10.77.0.254')
 QEMU = {'qemu': 'http://libvirt.org/schemas/domain/qemu/1.0'}
@@ -96,6 +97,50 @@ def fixture_vm1(rig):
         vm1.stop()
 
 
+def doctor(rig, name):
+    """What vswitchctl doctor finds wrong with a domain, as (level, text)."""
+    done = rig.daemon.ctl_run('--json', 'doctor', '--domain', name, '--connect', rig.libvirt.uri)
+    found = json.loads(done.stdout)
+    assert done.returncode == (1 if found['errors'] else 0)
+    return [(f['level'], f['text']) for f in found['findings']
+            if f['check'] == 'domain' and f['level'] != 'ok']
+
+
+def test_doctor(rig):
+    """A domain that is not running, with all that can be wrong; it was only defined."""
+    nics = [rig.example('interface.xml') for _ in range(2)]
+    vm6 = rig.domain('vm6', nics=nics)
+    nics[0].find('model').set('type', 'e1000')
+    nics[0].find('driver').set('queues', '4')
+    nics[1].find('source').set('mode', 'client')
+    vm6.root.find('memoryBacking').remove(vm6.root.find('memoryBacking').find('access'))
+    ET.SubElement(vm6.root.find('memoryBacking'), 'hugepages')
+    set_child(vm6.root, 'memory', '1', unit='TiB')
+    set_child(vm6.root, 'vcpu', '2', cpuset='0-1')
+    rig.daemon.ctl('port', 'add', 'vm6', 'type=vhost-user',
+                   f'socket={rig.qemu_sockets}/vm6-1.sock', 'mtu=1400')
+    rig.libvirt.virsh('define', vm6.xml())
+    try:
+        found = doctor(rig, 'vm6')
+    finally:
+        rig.libvirt.virsh('undefine', 'vm6')
+        rig.daemon.ctl('port', 'del', 'vm6')
+    path = f'{rig.qemu_sockets}/vm6-0.sock'
+    for level, text in (
+            ('error', 'vm6: its memory is not shared: no frame can pass'),
+            ('error', 'vm6: its 1048576 MiB are to be of hugepages'),
+            ('warning', "vm6: it may run on CPU 1, which is a worker's"),
+            ('error', 'vm6: net0: its model is e1000, and only virtio works by vhost-user'),
+            ('warning', 'vm6: net0: it has 4 queues, and the machine 2 vCPUs: some stay unused'),
+            ('error', f'vm6: net0: no port has the socket {path}: QEMU would wait for it'),
+            ('warning', 'vm6: net1: after a restart of the switch it stays cut off'),
+            ('error', 'vm6: net1: port vm6 has `queues: 1`, and the interface queues='),
+            ('error', 'vm6: net1: vm6 has its MAC 52:54:00:77:00:02 as well')):
+        assert [f for f in found if f[0] == level and f[1].startswith(text)], (text, found)
+    assert len(found) == 9
+    assert doctor(rig, 'vm7')[0][0] == 'error'
+
+
 def test_domain(rig, vm1):
     """qemu/domain.xml: two queues, long rings, an MTU: all of it arrives in the guest."""
     port = rig.daemon.port('vm1.net0')
@@ -126,6 +171,7 @@ def test_plug(rig, vm1):
     wait_until('vm1b is named', lambda: rig.daemon.port('vm1b')['vm_nic'] == 'net1', 20)
     assert rig.daemon.port('vm1b')['vm_mac'] == nic.find('mac').get('address')
     assert path in rig.libvirt.virsh('domiflist', 'vm1')
+    assert doctor(rig, 'vm1') == []
     vm1.change_nic('detach-device', nic)
     rig.wait_ports('vm1.net0')
     assert vm1.ping(HOST.ip) == 3
@@ -150,7 +196,8 @@ def test_switch_is_killed(rig, vm1):
     """The next switch knows nothing of the port that the hook has added: vswitch-libvirt does."""
     rig.daemon.kill9()
     rig.daemon.start()
-    rig.daemon.wait_link('vm1.net0', timeout=30)
+    rig.wait_ports('vm1.net0')
+    rig.daemon.wait_link('vm1.net0')
     wait_until('an answer', lambda: vm1.ping(HOST.ip, 1, timeout=1) == 1, 20)
     port = rig.daemon.port('vm1.net0')
     assert port['vm_auto'] is True and port['mtu'] == 1400 and port['queues'] == 2
@@ -159,7 +206,8 @@ def test_switch_is_killed(rig, vm1):
 def test_reload(rig, vm1):
     """Nor is the port in the switch's file."""
     rig.daemon.ctl('config', 'apply', rig.daemon.config_file)
-    rig.daemon.wait_link('vm1.net0', timeout=30)
+    rig.wait_ports('vm1.net0')
+    rig.daemon.wait_link('vm1.net0')
     assert vm1.alive()
 
 
@@ -192,6 +240,7 @@ def test_qemu_listens(rig):
     assert port['details']['mode'] == 'client' and port['vm_memory'] == 'private'
     assert 'the memory of the machine is not shared' in port['warning']
     rig.libvirt.wait_follow('WARN  domain vm2, port vm2.net0: the memory of the machine is not')
+    assert ('error', 'vm2: its memory is not shared: no frame can pass') in doctor(rig, 'vm2')
     port = rig.daemon.port('mine')
     assert (port['vm'], port['vm_nic'], port['vm_auto']) == ('vm2', 'net1', False)
     assert port['queues'] == 4
@@ -233,7 +282,7 @@ def test_without_switch(rig):
         vm5 = rig.domain('vm5', nics=[])
         vm5.start()
         vm5.stop()
-        rig.libvirt.wait_follow("WARN  can't connect to .*: waiting for it")
+        rig.libvirt.wait_follow('WARN  .*ctl.sock.*: waiting for it')
     finally:
         rig.daemon.start()
     rig.libvirt.wait_follow('INFO  vswitchd is there again')
