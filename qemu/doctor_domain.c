@@ -164,12 +164,6 @@ domain_check_nic(struct look *look, const struct domain *domain, const struct do
 {
 	struct finding *finding;
 
-	if (strncmp(nic->model, "virtio", 6) != 0) {
-		finding = domain_add(look, FINDING_ERROR, domain, nic,
-				     "its model is %s, and only virtio works by vhost-user",
-				     nic->model[0] ? nic->model : "not given");
-		finding_todo(finding, "<model type='virtio'/>");
-	}
 	if (!nic->listens && !nic->reconnects) {
 		finding = domain_add(look, FINDING_WARNING, domain, nic,
 				     "after a restart of the switch it stays cut off");

@@ -177,7 +177,6 @@ domain_read_nic(xmlNode *node, struct domain_nic *nic, char why[DOMAIN_WHY_MAX])
 	domain_get(domain_child(node, "mac"), "address", nic->mac, sizeof(nic->mac));
 	for (char *c = nic->mac; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
-	domain_get(domain_child(node, "model"), "type", nic->model, sizeof(nic->model));
 	domain_get(domain_child(node, "alias"), "name", nic->alias, sizeof(nic->alias));
 	if (!domain_get(source, "path", nic->socket, sizeof(nic->socket))) {
 		snprintf(why, DOMAIN_WHY_MAX,

@@ -25,7 +25,6 @@ struct domain_nic {
 	char alias[DOMAIN_WORD_MAX]; /* net0: a domain that is not running may have none */
 	char mac[DOMAIN_MAC_MAX];    /* in lower case */
 	char socket[DOMAIN_SOCKET_MAX];
-	char model[DOMAIN_WORD_MAX];
 	bool listens;	 /* mode='server': QEMU makes the socket */
 	bool reconnects; /* <reconnect enabled='yes'/> */
 	uint32_t queues; /* 1 if nothing is said */
