@@ -265,7 +265,7 @@ schema_refuse(struct text *text, struct refusal *refusal, const cyaml_schema_val
 {
 	static const char unexpected[] = "Unexpected key: ",
 			  seen[] = "Mapping field already seen: ";
-	char where[TEXT_WHERE_MAX], path[160], keys[300];
+	char where[TEXT_WHERE_MAX], path[160], keys[400];
 	const char *message = refusal->message;
 	const yaml_node_t *line;
 	yaml_node_t *node;

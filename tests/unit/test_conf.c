@@ -386,8 +386,8 @@ test_add_and_del(void **state)
 	add_refused(
 		base, "{name: x, foo: 1}",
 		"foo: there is no such key; there are name, type, lcores, queues, mtu, max_macs, "
-		"offloads, socket, mode, datapath, owner, group, permissions, vm, ifname, backend, "
-		"mac, address, filter, "
+		"offloads, socket, mode, datapath, viommu, owner, group, permissions, vm, ifname, "
+		"backend, mac, address, filter, "
 		"vlans, pf, vf, num_vfs, pci, vlan, trust, spoofcheck, link_state, min_rate, "
 		"max_rate, devargs");
 	add_refused(base, "{name: vm3, type: tap, lcores: [2]}",
