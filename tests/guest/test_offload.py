@@ -83,3 +83,21 @@ def test_switched_while_talking(net):
         assert done.intact(), f'{sender.name} to {receiver.name}: {done}; {net.picture()}'
     for name in ('vm1', 'vm2'):
         net[name].run('touch /tmp/stop; while [ -e /tmp/stop ]; do usleep 20000; done')
+
+
+def test_jumbo(net):
+    """With an MTU of 9000 from the ports to the guests, frames of that length pass whole, and files
+    arrive, from guest to guest, to the host and from it."""
+    if 'MRG_RXBUF' not in net.daemon.port('vm2')['details']['features'].split():
+        pytest.skip('the driver of vm2 has no buffers for it')
+    for name in ('vm1', 'vm2', 'inband'):
+        net.daemon.ctl('port', 'set', name, 'mtu=9000')
+    for name in ('vm1', 'vm2'):
+        net[name].run('ip link set eth0 mtu 9000')
+    for sender, receiver in ((net['vm1'], net['vm2']), (net['vm2'], net.host),
+                             (net.host, net['vm1'])):
+        port = 'inband' if receiver is net.host else receiver.name
+        length = frame_len(net, port, 'tx', lambda: sender.ping(receiver.ip, 5, 8972))
+        assert length > 4000, f'{sender.name} to {receiver.name}: {length}; {net.picture()}'
+        done = transfer(sender, receiver, 4)
+        assert done.intact(), f'{sender.name} to {receiver.name}: {done}; {net.picture()}'
