@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdalign.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,17 +24,21 @@
 #include "port.h"
 #include "queue.h"
 #include "watch.h"
+#include "worker.h"
 
 enum {
 	MTU_MIN_IPV6 = 1280, /* RFC 8200 §5 */
 	POLL_GAP_MIN_US = 10,
 	POLL_GAP_MAX_US = 80,
+	POLL_GAP_SHARE_US = 12,
+	POLL_GAP_LIMIT_US = 1000,
 };
 
 /*
- * To find a queue of tun or net_tap empty costs a system call. So a queue that was just read empty
- * is left alone for a time, which doubles while nothing comes: the other queues of the worker lose
- * less than a hundredth to an idle TAP.
+ * To find a queue of tun or net_tap empty costs a system call, 0.25 us and more. So a queue that
+ * was just read empty is left alone for a time, which doubles while nothing comes; up to a bound
+ * that grows with the number of such queues that the worker has, so that all idle TAPs together
+ * take about a fiftieth of it.
  */
 struct tap_queue {
 	alignas(64) uint64_t next_poll; /* worker only; TSC */
@@ -42,17 +47,20 @@ struct tap_queue {
 };
 
 struct tap {
-	struct port *port;	   /* control: wo before the port is published, then all: ro */
-	struct tap_device device;  /* the same */
-	struct tap_driver driver;  /* the same; of net_tap and vhost-net */
-	struct watch *watch;	   /* control */
-	struct tap *next;	   /* control */
-	uint32_t from_host;	   /* control; offloads that the host may ask for */
-	uint64_t gap_min, gap_max; /* as driver; TSC cycles; 0: none, for a ring */
+	struct port *port;	  /* control: wo before the port is published, then all: ro */
+	struct tap_device device; /* the same */
+	struct tap_driver driver; /* the same; of net_tap and vhost-net */
+	struct watch *watch;	  /* control */
+	struct tap *next;	  /* control */
+	uint32_t known;		  /* control; of tun: offloads that the kernel knows */
+	uint32_t from_host;	  /* control; offloads that the host may ask for */
+	bool has_gaps;		  /* as driver; between two looks at an empty queue: not a ring's */
+	uint64_t cycles_us;	  /* as driver; TSC cycles of a microsecond */
 	struct tap_queue queues[PORT_QUEUES_MAX];
 };
 
-static struct tap *taps; /* all that are open; control */
+static struct tap *taps;		       /* all that are open; control */
+static _Atomic uint32_t n_polled[WORKERS_MAX]; /* queues with gaps; control: wo, workers: ro */
 
 static const struct tap *
 tap_find(const char *ifname)
@@ -161,6 +169,15 @@ set_addresses(const struct port *port, struct error *e)
 	return 0;
 }
 
+/* From now on, its workers poll its queues, or not any more. */
+static void
+count_polled(const struct port *port, bool is_polled)
+{
+	for (uint16_t q = 0; q < port->conf.queues; q++)
+		atomic_fetch_add_explicit(&n_polled[port->workers[q]], is_polled ? 1 : -1u,
+					  memory_order_relaxed);
+}
+
 static int
 open_queues(struct tap *t, struct error *e)
 {
@@ -168,6 +185,8 @@ open_queues(struct tap *t, struct error *e)
 	const char *name = port->conf.name;
 	int err = queue_prepare(&t->device, name, e);
 
+	t->known =
+		device_set_offloads(&t->device, OFFLOAD_ALL) | OFFLOAD_VALID | OFFLOAD_EXTENSIONS;
 	for (uint16_t i = 0; i < port->conf.queues && err == 0; i++)
 		err = queue_open(&t->queues[i].own, &t->device, port, i, e);
 	if (err == 0)
@@ -186,10 +205,10 @@ open_backend(struct tap *t, struct error *e)
 
 	if (err)
 		return err;
-	if (!is_vhost_net(conf)) {
-		t->gap_min = rte_get_tsc_hz() * POLL_GAP_MIN_US / 1000000;
-		t->gap_max = rte_get_tsc_hz() * POLL_GAP_MAX_US / 1000000;
-	}
+	t->cycles_us = rte_get_tsc_hz() / 1000000;
+	t->has_gaps = !is_vhost_net(conf);
+	if (t->has_gaps)
+		count_polled(t->port, true);
 	return is_tun(conf) ? open_queues(t, e) : driver_open(&t->driver, &t->device, t->port, e);
 }
 
@@ -198,13 +217,10 @@ static void
 tap_set_offloads(struct port *port, uint32_t offloads)
 {
 	struct tap *t = port->priv;
-	uint32_t known;
 
 	if (is_tun(&port->conf)) {
-		known = device_set_offloads(&t->device, OFFLOAD_ALL) | OFFLOAD_VALID |
-			OFFLOAD_EXTENSIONS;
 		t->from_host = device_set_offloads(&t->device, offloads);
-		port_set_offloads(port, known & offloads);
+		port_set_offloads(port, t->known & offloads);
 		return;
 	}
 	t->from_host = ethdev_rx_offloads(t->driver.ethdev) & offloads;
@@ -226,6 +242,8 @@ tap_close(struct port *port)
 			break;
 		}
 	}
+	if (t->has_gaps)
+		count_polled(port, false);
 	watch_stop(t->watch);
 	driver_close(&t->driver);
 	for (uint16_t i = 0; i < PORT_QUEUES_MAX; i++)
@@ -290,6 +308,22 @@ tap_set_mtu(struct port *port, uint16_t mtu, struct error *e)
 				   : driver_set_mtu(&t->driver, &t->device, port, mtu, e);
 }
 
+/* The next look at a queue that was just emptied, or found empty. */
+static void
+poll_later(struct tap *t, uint16_t queue, uint64_t now, bool is_empty)
+{
+	const struct port *port = t->port;
+	struct tap_queue *q = &t->queues[queue];
+	uint32_t n = atomic_load_explicit(&n_polled[port->workers[queue]], memory_order_relaxed);
+	uint64_t min = POLL_GAP_MIN_US * t->cycles_us;
+	uint32_t max_us = RTE_MIN(RTE_MAX(n * POLL_GAP_SHARE_US, (uint32_t)POLL_GAP_MAX_US),
+				  (uint32_t)POLL_GAP_LIMIT_US);
+	uint64_t max = max_us * t->cycles_us;
+
+	q->gap = is_empty ? RTE_MIN(RTE_MAX(2 * q->gap, min), max) : min;
+	q->next_poll = now + q->gap;
+}
+
 static uint32_t
 tap_rx(struct port *port, uint16_t queue, struct batch *batch, struct port_stats *stats)
 {
@@ -302,10 +336,8 @@ tap_rx(struct port *port, uint16_t queue, struct batch *batch, struct port_stats
 		return 0;
 	n = is_tun(&port->conf) ? queue_rx(&q->own, batch, stats)
 				: ethdev_rx(t->driver.ethdev, queue, batch, stats);
-	if (n && !batch->is_drained)
-		return n;
-	q->gap = n ? t->gap_min : RTE_MIN(RTE_MAX(2 * q->gap, t->gap_min), t->gap_max);
-	q->next_poll = now + q->gap;
+	if (t->has_gaps && (n == 0 || batch->is_drained))
+		poll_later(t, queue, now, n == 0);
 	return n;
 }
 

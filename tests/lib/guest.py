@@ -75,6 +75,23 @@ class Nic:
                 '-device', f'{self.device()},id=nic{number},netdev=net{number}']
 
 
+@dataclasses.dataclass
+class TapNic:
+    """A virtio-net device whose other end is the TAP ifname, which is there: QEMU's own, without a
+    switch of ours. vhost: the kernel's vhost-net moves the frames, else QEMU."""
+    ifname: str
+    mac: str
+    options: str = ''
+    vhost: bool = False
+
+    def args(self, number):
+        """QEMU's arguments for the NIC with this number."""
+        device = f'virtio-net-pci,mac={self.mac},id=nic{number},netdev=net{number}'
+        return ['-netdev', f'tap,id=net{number},ifname={self.ifname},script=no,downscript=no,'
+                           f'vhost={"on" if self.vhost else "off"}',
+                '-device', f'{device},{self.options}'.rstrip(',')]
+
+
 @functools.lru_cache(maxsize=None)
 def qemu_version():
     """The version of the installed QEMU: (10, 0), or (0, 0) if there is none."""
