@@ -3,7 +3,7 @@
  * uplink.h: ports to the wire: VFs (type vf), and any other DPDK device (type ethdev).
  *
  * vf.c makes a VF ready through its PF, device.c probes the DPDK device and hears its events,
- * vswitch/ethdev.c moves the frames, filter.c sees to what the device receives. life.c ties
+ * vswitch/ethdev_burst.c moves the frames, filter.c sees to what the device receives. life.c ties
  * them together and follows the device's life: link, restart, removal, return.
  */
 #ifndef SRIOV_UPLINK_H

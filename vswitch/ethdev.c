@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ethdev.c: rx and tx of ports over a DPDK ethdev, see ethdev.h. */
+/*
+ * ethdev.c: the life of a DPDK ethdev: its set-up, restarts and MTU; see ethdev.h. Its frames are
+ * in ethdev_burst.c, what is told of it in ethdev_show.c.
+ */
 #include "ethdev.h"
 
 #include <errno.h>
@@ -7,62 +10,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_branch_prediction.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
-#include <rte_spinlock.h>
 #include <rte_version.h>
 
 #include "error.h"
+#include "ethdev_state.h"
 #include "frame.h"
 #include "log.h"
 #include "mbuf.h"
-#include "offload.h"
 #include "port.h"
-#include "stats.h"
 #include "switch.h"
-#include "worker.h"
 
 #define VIRTIO_DRIVERS "net_virtio" /* what their names begin with */
 
 enum {
 	TAGS_LEN_MAX = 2 * FRAME_TAG_LEN, /* a device's MTU leaves room for two tags */
-	VECTOR_BURST = 32,		  /* frames; some drivers give no more at once */
 	VECTOR_STEP = 8,		  /* frames; and some nothing but multiples of this */
 	DESCS_FALLBACK = 512,		  /* where the driver suggests nothing */
 	BATCHES_IN_FLIGHT = 4,		  /* of each rx queue, in tx queues of other ports */
 	POOL_SPARE = 512,		  /* mbufs that lcores may keep near themselves */
-	VLAN_ID_MASK = 0xfff,
 	SENT_MIN = RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN, /* bytes of a frame on a wire */
-};
-
-struct ethdev_txq {
-	alignas(64) rte_spinlock_t lock; /* taken only where workers are more than queues */
-};
-
-struct ethdev {
-	uint16_t dpdk_port; /* control: wo before the port is published, then all: ro */
-	uint16_t n_rxq, n_txq;
-	uint16_t n_rxd, n_txd;	    /* descriptors of a queue */
-	uint32_t n_segs;	    /* that a received frame may have */
-	uint32_t burst_max;	    /* frames of one rx */
-	uint32_t burst_step;	    /* it asks for multiples of this */
-	uint32_t sent_min;	    /* bytes of a frame that is sent */
-	_Atomic uint16_t port_vlan; /* control: wo, workers: ro; 0: none */
-	int node;		    /* control; of its memory */
-	uint64_t rss_hf;	    /* control; 0: no RSS */
-	uint64_t rx_offloads;	    /* control; that are on */
-	uint64_t tx_offloads;	    /* the same */
-	uint64_t tx_ip_flag;	    /* what a long frame of IPv4 needs beside its own flags */
-	bool is_virtio;		    /* see mbuf_lend() */
-	struct ethdev_conf conf;    /* control */
-	bool started;		    /* control */
-	struct rte_mempool *pool;   /* of the rx queues; workers: rw */
-	struct ethdev_txq txqs[];
 };
 
 /* The longest MTU that the driver takes. */
@@ -438,205 +410,4 @@ ethdev_set_mtu(struct ethdev *dev, const char *port_name, uint16_t mtu, struct e
 		return error_set(e, err, "port %s: mtu: the driver %s can't set %u: %s", port_name,
 				 info.driver_name, mtu, rte_strerror(-err));
 	return 0;
-}
-
-/* What the PF put in for the port VLAN, and the driver took out again, is not of the frame. */
-static void
-drop_port_vlan(struct rte_mbuf **mbufs, uint16_t n, uint16_t vlan)
-{
-	for (uint16_t i = 0; i < n; i++)
-		if ((mbufs[i]->vlan_tci & VLAN_ID_MASK) == vlan)
-			mbufs[i]->ol_flags &= ~RTE_MBUF_F_RX_VLAN_STRIPPED;
-}
-
-uint32_t
-ethdev_rx(struct ethdev *dev, uint16_t queue, struct batch *batch, struct port_stats *stats)
-{
-	struct rte_mbuf *mbufs[BATCH_MAX];
-	uint16_t vlan = atomic_load_explicit(&dev->port_vlan, memory_order_relaxed);
-	uint32_t wanted = RTE_ALIGN_CEIL(batch->max, dev->burst_step);
-	uint16_t max = (uint16_t)RTE_MIN(dev->burst_max, wanted);
-	uint16_t n;
-
-	n = rte_eth_rx_burst(dev->dpdk_port, queue, mbufs, max);
-	if (n == 0)
-		return 0;
-	if (n == VECTOR_BURST && n < max)
-		n += rte_eth_rx_burst(dev->dpdk_port, queue, mbufs + n, max - n);
-	if (unlikely(vlan))
-		drop_port_vlan(mbufs, n, vlan);
-	mbuf_lend(batch, mbufs, n, dev->is_virtio, stats);
-	batch->is_drained = n < max;
-	return n;
-}
-
-void
-ethdev_release(struct batch *batch)
-{
-	mbuf_release(batch);
-}
-
-/* A queue of its own for each worker needs no lock. Returns how many mbufs the driver took. */
-static uint16_t
-tx_burst(struct ethdev *dev, struct rte_mbuf **mbufs, uint16_t n, const struct worker *worker,
-	 struct port_stats *stats)
-{
-	uint16_t queue = worker->id % dev->n_txq;
-	rte_spinlock_t *lock = &dev->txqs[queue].lock;
-	uint16_t n_sent;
-
-	if (worker->sw->n_workers <= dev->n_txq)
-		return rte_eth_tx_burst(dev->dpdk_port, queue, mbufs, n);
-	if (!rte_spinlock_trylock(lock)) {
-		stats_add(&stats->tx_contended, 1);
-		rte_spinlock_lock(lock);
-	}
-	n_sent = rte_eth_tx_burst(dev->dpdk_port, queue, mbufs, n);
-	rte_spinlock_unlock(lock);
-	return n_sent;
-}
-
-uint32_t
-ethdev_offloads(const struct ethdev *dev)
-{
-	uint32_t offloads = OFFLOAD_VALID; /* nothing to be done */
-
-	if (dev->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
-		offloads |= OFFLOAD_CHECKSUM;
-	if (dev->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO)
-		offloads |= OFFLOAD_TSO4 | OFFLOAD_TSO6;
-	return offloads;
-}
-
-uint32_t
-ethdev_rx_offloads(const struct ethdev *dev)
-{
-	uint32_t offloads = 0;
-
-	if (dev->is_virtio && dev->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
-		offloads |= OFFLOAD_CHECKSUM;
-	if (dev->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO)
-		offloads |= OFFLOAD_TSO4 | OFFLOAD_TSO6;
-	return offloads;
-}
-
-/*
- * Drivers want some fields of the headers in a form of their own. Drops what one does not take,
- * and returns how many are left.
- */
-static uint16_t
-prepare(struct ethdev *dev, struct rte_mbuf **mbufs, uint8_t *frames, uint16_t n,
-	const struct worker *worker, struct port_stats *stats)
-{
-	uint16_t queue = worker->id % dev->n_txq, done = 0;
-
-	while (done < n) {
-		done += rte_eth_tx_prepare(dev->dpdk_port, queue, mbufs + done, n - done);
-		if (likely(done == n))
-			break;
-		rte_pktmbuf_free(mbufs[done]);
-		stats_drop(stats, DROP_TX_OFFLOAD, 1);
-		n--;
-		memmove(mbufs + done, mbufs + done + 1, (n - done) * sizeof(mbufs[0]));
-		memmove(frames + done, frames + done + 1, n - done);
-	}
-	return n;
-}
-
-uint64_t
-ethdev_tx(struct ethdev *dev, struct batch *batch, uint64_t set, struct worker *worker,
-	  struct port_stats *stats)
-{
-	struct rte_mbuf *mbufs[BATCH_MAX];
-	uint8_t frames[BATCH_MAX]; /* which frame each mbuf is */
-	uint16_t n = 0, n_sent;
-	uint64_t sent = 0;
-
-	set_foreach (i, set) {
-		struct rte_mbuf *m =
-			mbuf_of_padded_frame(&batch->frames[i], worker->pool, dev->sent_min);
-
-		if (unlikely(!m)) {
-			stats_drop(stats, DROP_TX_NO_MBUF, 1);
-			continue;
-		}
-		if (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG && m->ol_flags & RTE_MBUF_F_TX_IPV4)
-			m->ol_flags |= dev->tx_ip_flag;
-		mbufs[n] = m;
-		frames[n++] = (uint8_t)i;
-	}
-	if (unlikely(batch->offloads & OFFLOAD_CHECKSUM))
-		n = prepare(dev, mbufs, frames, n, worker, stats);
-	n_sent = tx_burst(dev, mbufs, n, worker, stats);
-	for (uint16_t i = 0; i < n_sent; i++)
-		sent |= 1ull << frames[i];
-	if (unlikely(n_sent < n)) {
-		rte_pktmbuf_free_bulk(mbufs + n_sent, n - n_sent);
-		stats_drop(stats, DROP_TX_NO_ROOM, n - n_sent);
-	}
-	return sent;
-}
-
-/* "VLAN_FILTER SCATTER", or "none" */
-static void
-show_offloads(struct report *report, const char *key, uint64_t offloads,
-	      const char *(*name)(uint64_t offload))
-{
-	char text[512] = "none";
-	size_t used = 0;
-
-	for (; offloads && used < sizeof(text); offloads &= offloads - 1)
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used ? " " : "",
-					 name(offloads & -offloads));
-	report->text(report, key, text);
-}
-
-static void
-show_modes(const struct ethdev *dev, const struct rte_eth_dev_info *info, struct report *report)
-{
-	report->text(report, "driver", info->driver_name);
-	show_offloads(report, "rx_offloads_of_driver", info->rx_offload_capa,
-		      rte_eth_dev_rx_offload_name);
-	show_offloads(report, "tx_offloads_of_driver", info->tx_offload_capa,
-		      rte_eth_dev_tx_offload_name);
-	show_offloads(report, "rx_offloads", dev->rx_offloads, rte_eth_dev_rx_offload_name);
-	show_offloads(report, "tx_offloads", dev->tx_offloads, rte_eth_dev_tx_offload_name);
-	if (dev->n_rxq > 1)
-		report->text(report, "rss",
-			     dev->rss_hf ? "by IP addresses and ports"
-					 : "none: the device spreads frames as it likes");
-}
-
-void
-ethdev_show(const struct ethdev *dev, struct report *report)
-{
-	struct rte_ether_addr mac;
-	struct rte_eth_dev_info info;
-	struct rte_eth_link link;
-	struct rte_eth_stats stats;
-	char text[RTE_ETHER_ADDR_FMT_SIZE];
-	int node = rte_eth_dev_socket_id(dev->dpdk_port);
-
-	if (rte_eth_dev_info_get(dev->dpdk_port, &info) == 0)
-		show_modes(dev, &info, report);
-	if (rte_eth_macaddr_get(dev->dpdk_port, &mac) == 0) {
-		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x",
-			 RTE_ETHER_ADDR_BYTES(&mac));
-		report->text(report, "mac", text);
-	}
-	if (rte_eth_link_get_nowait(dev->dpdk_port, &link) == 0 &&
-	    link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
-		report->number(report, "link_mbit", link.link_speed);
-	report->number(report, "rx_queues", dev->n_rxq);
-	report->number(report, "tx_queues", dev->n_txq);
-	if (node >= 0)
-		report->number(report, "node", (uint64_t)node);
-	report->number(report, "mbufs", dev->pool->size);
-	report->number(report, "mbufs_free", rte_mempool_avail_count(dev->pool));
-	if (rte_eth_stats_get(dev->dpdk_port, &stats) == 0) {
-		report->number(report, "rx_missed", stats.imissed);
-		report->number(report, "rx_errors", stats.ierrors);
-		report->number(report, "rx_no_mbuf", stats.rx_nombuf);
-		report->number(report, "tx_errors", stats.oerrors);
-	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * mbuf.h: frames out of mbufs and mbufs out of frames, for ethdev.c and vhost's library path.
+ * mbuf.h: frames out of mbufs and mbufs out of frames, for ethdev_burst.c and vhost's library path.
  *
  * Threads: a worker's, on its own batch.
  */
