@@ -133,7 +133,8 @@ def test_100_ports(net):
 
 
 # the switch as a client looks once a second whether there is a guest
-@pytest.mark.parametrize('kind,times', [('server', 50), ('library', 50), ('client', 12)])
+@pytest.mark.parametrize('kind,times', [('server', 50), ('library', 50), ('client', 3),
+                                        pytest.param('client', 12, marks=pytest.mark.long)])
 def test_50_guests(net, kind, times):
     """Guests that connect, talk and go."""
     net.kinds['g'] = kind
