@@ -5,6 +5,8 @@
  *
  *   nictool pairs IFNAME N
  *       The NIC uses N of its queue pairs from now on (ethtool -L IFNAME combined N).
+ *   nictool rings IFNAME N
+ *       Its rings have N entries from now on (ethtool -G IFNAME rx N tx N).
  *   nictool offload IFNAME tx|rx|sg|tso|gso|gro on|off
  *       ethtool -K IFNAME ...
  *   nictool send ADDRESS PORT FLOWS
@@ -16,18 +18,25 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	FLOWS_MAX = 1000,
 	PAUSE_US = 2000, /* after a datagram of each flow */
+	FLOOD_LEN = 200, /* bytes of a datagram */
+	FLOOD_BURST_MAX = 128,
 };
+
+static volatile sig_atomic_t is_over;
 
 static int
 set_pairs(const char *ifname, const char *n)
@@ -47,6 +56,29 @@ set_pairs(const char *ifname, const char *n)
 	channels.combined_count = (uint32_t)strtoul(n, NULL, 10);
 	if (ioctl(fd, SIOCETHTOOL, &request) != 0) {
 		perror("nictool: ETHTOOL_SCHANNELS");
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}
+
+static int
+set_rings(const char *ifname, const char *n)
+{
+	struct ethtool_ringparam rings = {.cmd = ETHTOOL_GRINGPARAM};
+	struct ifreq request = {.ifr_data = (void *)&rings};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (fd < 0 || strlen(ifname) >= sizeof(request.ifr_name))
+		return EXIT_FAILURE;
+	strcpy(request.ifr_name, ifname);
+	if (ioctl(fd, SIOCETHTOOL, &request) != 0) {
+		perror("nictool: ETHTOOL_GRINGPARAM");
+		return EXIT_FAILURE;
+	}
+	rings.cmd = ETHTOOL_SRINGPARAM;
+	rings.rx_pending = rings.tx_pending = (uint32_t)strtoul(n, NULL, 10);
+	if (ioctl(fd, SIOCETHTOOL, &request) != 0) {
+		perror("nictool: ETHTOOL_SRINGPARAM");
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
@@ -107,16 +139,77 @@ send_flows(const char *address, const char *port, const char *n)
 	}
 }
 
+static void
+end_flood(int number)
+{
+	(void)number;
+	is_over = 1;
+}
+
+/* Microseconds. */
+static uint64_t
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* What could not be sent in time is sent later, in larger bursts: the mean is as asked. */
+static int
+flood(const char *address, const char *port, const char *per_second)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)strtoul(port, NULL, 10))};
+	static char data[FLOOD_LEN];
+	struct iovec iov = {.iov_base = data, .iov_len = sizeof(data)};
+	uint64_t rate = strtoull(per_second, NULL, 10), start, sent = 0;
+	struct mmsghdr burst[FLOOD_BURST_MAX];
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (inet_pton(AF_INET, address, &to.sin_addr) != 1 || rate == 0 || fd < 0 ||
+	    connect(fd, (const struct sockaddr *)&to, sizeof(to)) != 0) {
+		perror("nictool: flood");
+		return EXIT_FAILURE;
+	}
+	memset(burst, 0, sizeof(burst));
+	for (int i = 0; i < FLOOD_BURST_MAX; i++)
+		burst[i].msg_hdr = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
+	signal(SIGTERM, end_flood);
+	start = now();
+	while (!is_over) {
+		uint64_t due = (now() - start) * rate / 1000000 - sent;
+		int n = 0;
+
+		if (due > 0)
+			n = sendmmsg(fd, burst,
+				     due < FLOOD_BURST_MAX ? (unsigned int)due : FLOOD_BURST_MAX,
+				     0);
+		if (n > 0) /* else nobody takes them, which is said to us from time to time */
+			sent += (uint64_t)n;
+		if (due < FLOOD_BURST_MAX)
+			usleep(500);
+	}
+	printf("%llu\n", (unsigned long long)sent);
+	return EXIT_SUCCESS;
+}
+
 int
 main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "pairs"))
 		return set_pairs(argv[2], argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "rings"))
+		return set_rings(argv[2], argv[3]);
 	if (argc == 5 && !strcmp(argv[1], "offload"))
 		return set_offload(argv[2], argv[3], argv[4]);
 	if (argc == 5 && !strcmp(argv[1], "send"))
 		return send_flows(argv[2], argv[3], argv[4]);
-	fprintf(stderr, "usage: nictool pairs IFNAME N | offload IFNAME NAME on|off | "
-			"send ADDRESS PORT FLOWS\n");
+	if (argc == 5 && !strcmp(argv[1], "flood"))
+		return flood(argv[2], argv[3], argv[4]);
+	fprintf(stderr, "usage: nictool pairs IFNAME N | rings IFNAME N | "
+			"offload IFNAME NAME on|off | send ADDRESS PORT FLOWS | "
+			"flood ADDRESS PORT RATE\n");
 	return 2;
 }
