@@ -17,6 +17,7 @@ from daemon import wait_until
 from frames import BROADCAST, build
 from guestnet import HOST, GuestNet
 from marks import choose
+from migration import INCOMING, is_moved
 from vguest import Guests
 
 PORT = 5002
@@ -31,14 +32,14 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(name='net', params=SETTINGS)
+@pytest.fixture(name='net', params=choose(SETTINGS, 'packed, 2 queues'))
 def fixture_net(request, image):
     """A guest on port old, and the port new that nobody uses so far."""
     port, options = SETTINGS[request.param]
     names = ('old', 'new')
     with GuestNet(image, {name: port for name in names},
                   {name: {'options': options} for name in names},
-                  {'new': {'devices': ('-incoming', 'defer')}}, boot=False) as net:
+                  {'new': {'devices': INCOMING}}, boot=False) as net:
         net.guests = {'old': net.make_guest('old'), 'new': net.make_guest('new', 'old')}
         net.boot('old')
         assert net.is_packed('old') == bool(options)
@@ -52,13 +53,6 @@ def begin_receiving(guest):
               'cat >/tmp/in; echo >/tmp/in.done") </dev/null >/dev/null 2>&1 &\n'
               f'for i in $(seq 100); do netstat -ltn | grep -q :{PORT} && exit 0; usleep 20000; '
               'done; exit 1')
-
-
-def is_moved(guest):
-    """Whether QEMU has nothing more to do; a migration that fails is an error."""
-    told = guest.qmp('query-migrate')
-    assert told['status'] not in ('failed', 'cancelled'), told
-    return told['status'] == 'completed'
 
 
 def migrate(net, send):

@@ -21,10 +21,10 @@ HOST = '10.77.0.254'
 class GuestNet:
     """The daemon, its ports vm1, vm2, ... and inband, and a guest on each of the former."""
 
-    def __init__(self, image, ports, nics=None, guests=None, boot=True, switch=None):
+    def __init__(self, image, ports, nics=None, guests=None, boot=True, switch=None, more=None):
         """ports: name -> further keys of the port; nics: name -> arguments of Nic();
-        guests: name -> arguments of Guest(); switch: the switch part of the config. Guests get
-        10.77.0.1, 10.77.0.2, ..."""
+        guests: name -> arguments of Guest(); switch: the switch part of the config; more: ports
+        instead of the TAP. Guests get 10.77.0.1, 10.77.0.2, ..."""
         self.image = image
         self.nics = nics or {}
         self.options = guests or {}
@@ -32,7 +32,8 @@ class GuestNet:
                       for name, more in ports.items()}
         inband = {'name': 'inband', 'type': 'tap', 'ifname': 'vs-inband', 'address': [f'{HOST}/24'],
                   'mac': '52:54:00:77:00:fe'}
-        self.daemon = Daemon({'switch': switch or {}, 'ports': [*self.ports.values(), inband]})
+        self.daemon = Daemon({'switch': switch or {}, 'ports': [
+            *self.ports.values(), *([inband] if more is None else more)]})
         self.host = Host(HOST)
         self.guests = {}
         try:
@@ -44,15 +45,16 @@ class GuestNet:
             self.close()
             raise
 
-    def make_guest(self, name, station=None):
-        """A guest for a port; not started. station: of which port's guest it has the addresses."""
+    def make_guest(self, name, station=None, **more):
+        """A guest for a port; not started. station: of which port's guest it has the addresses;
+        more: further arguments of Guest()."""
         port = self.ports[name]
         number = list(self.ports).index(station or name) + 1
         nic = Nic(self.daemon.path(f'{name}.sock'), mac=f'52:54:00:77:00:{number:02x}',
                   server=port.get('mode') == 'client', queues=port.get('queues', 1),
                   **self.nics.get(name, {}))
         return Guest(name, self.daemon.dir, self.image, [nic], ip=f'10.77.0.{number}/24',
-                     **self.options.get(name, {}))
+                     **{**self.options.get(name, {}), **more})
 
     def boot(self, *names):
         """Starts these guests together and waits until their ports are up."""
