@@ -46,6 +46,7 @@ def test_igb_vfs(igb):
     assert igb.pf(1).n_vfs() == 1
 
 
+@pytest.mark.long
 def test_igb_vf_settings(igb):
     """What `ip link set vf` sets, `ip link show` says, until the VFs go."""
     pf = igb.pf()
@@ -100,6 +101,7 @@ def test_igb_load(igb):
         assert (load.received, load.sent, list(load.frames)) == (20, 20, [mine] * 20)
 
 
+@pytest.mark.long
 def test_igb_unread(igb):
     """A station that nobody reads until its channel takes no more does no harm to those that come
     after it."""
@@ -139,6 +141,7 @@ def test_virtio_vfs(virtio):
     check_vfio(virtio, pf, 2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize('kind', ('igb', 'virtio'))
 def test_vswitchd(kind, request):
     """vswitchd runs in the guest: from a vhost-user guest to the TAP and back; it ends well."""

@@ -179,6 +179,7 @@ def test_vlans_and_groups(virtio, pf):
         assert b.passes(BROADCAST, tag(30))
 
 
+@pytest.mark.long
 def test_filters_asked_for(virtio, pf):
     """Own: no station is let in; promiscuous: all are."""
     with Bench(virtio, by_pf(pf, filter='own')) as b:
@@ -356,6 +357,7 @@ def test_crash(virtio, pf):
     assert pf.vf_driver(0) == 'vfio-pci'
 
 
+@pytest.mark.long
 def test_makes_vfs(virtio):
     """With num_vfs the VFs are made, without the kernel's drivers, and taken away at the end."""
     pf = virtio.pf()
