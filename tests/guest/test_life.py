@@ -104,6 +104,7 @@ def test_reboots(net, rounds):
             # Linux 6.1.192 loops for ever in start_xmit() when it sends while it shuts down
             vm1.status('killall nictool; reboot -f &')
         vm1.wait_ready()
+        net.wait_pings()
         put_tool(net, 'vm1')
         begin(net)
         wait_frames(net, 'vm1', 'rx', 'tx')
