@@ -17,6 +17,7 @@ import time
 from daemon import wait_until
 from guest import GuestError
 from guestnet import GuestNet
+from load import NICTOOL
 from veth import Cable, far_end
 
 MOVE_S = 120
@@ -178,12 +179,11 @@ class Probe(threading.Thread):
         self.came = set()
 
     @classmethod
-    def serve(cls, guest):
-        """The guest answers the one that asks first."""
-        guest.status('killall nc 2>/dev/null')
-        guest.run(f'(nc -u -l -p {cls.PORT} -e cat) </dev/null >/dev/null 2>&1 &\n'
-                  f'for i in $(seq 100); do netstat -uln | grep -q ":{cls.PORT} " && exit 0; '
-                  'usleep 20000; done; exit 1')
+    def serve(cls, movable):
+        """From now on the guest answers."""
+        net, name = movable.places[movable.at]
+        net.put(name, NICTOOL, '/bin/nictool')
+        movable.guest.run(f'nictool echo {cls.PORT} </dev/null >/dev/null 2>&1 &')
 
     def _take(self, last):
         try:

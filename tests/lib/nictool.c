@@ -195,6 +195,28 @@ flood(const char *address, const char *port, const char *per_second)
 	return EXIT_SUCCESS;
 }
 
+static int
+echo(const char *port)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)strtoul(port, NULL, 10))};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	char data[2048];
+
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof(at)) != 0) {
+		perror("nictool: echo");
+		return EXIT_FAILURE;
+	}
+	for (;;) {
+		struct sockaddr_in from;
+		socklen_t len = sizeof(from);
+		ssize_t n = recvfrom(fd, data, sizeof(data), 0, (struct sockaddr *)&from, &len);
+
+		if (n >= 0) /* what can't be sent now nobody waits for */
+			(void)!sendto(fd, data, (size_t)n, 0, (const struct sockaddr *)&from, len);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -206,10 +228,12 @@ main(int argc, char **argv)
 		return set_offload(argv[2], argv[3], argv[4]);
 	if (argc == 5 && !strcmp(argv[1], "send"))
 		return send_flows(argv[2], argv[3], argv[4]);
+	if (argc == 3 && !strcmp(argv[1], "echo"))
+		return echo(argv[2]);
 	if (argc == 5 && !strcmp(argv[1], "flood"))
 		return flood(argv[2], argv[3], argv[4]);
 	fprintf(stderr, "usage: nictool pairs IFNAME N | rings IFNAME N | "
 			"offload IFNAME NAME on|off | send ADDRESS PORT FLOWS | "
-			"flood ADDRESS PORT RATE\n");
+			"flood ADDRESS PORT RATE | echo PORT\n");
 	return 2;
 }
