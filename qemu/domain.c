@@ -92,12 +92,17 @@ domain_kib(xmlNode *node, const char *key)
 	}
 }
 
-/* <cell memAccess=''> goes before <access mode=''>; one that is private is enough. */
+/*
+ * <cell memAccess=''> goes before <access mode=''>, and where neither says anything, QEMU shares
+ * what is of memfd. One cell that is private is enough.
+ */
 static bool
 domain_is_shared(xmlNode *root)
 {
 	xmlNode *backing = domain_child(root, "memoryBacking"), *cell;
-	bool is_shared = domain_is(domain_child(backing, "access"), "mode", "shared");
+	xmlNode *access = domain_child(backing, "access");
+	bool is_shared = access ? domain_is(access, "mode", "shared")
+				: domain_is(domain_child(backing, "source"), "type", "memfd");
 	bool all_cells = true;
 
 	cell = domain_child(domain_child(domain_child(root, "cpu"), "numa"), "cell");

@@ -50,11 +50,20 @@ class Rig:
         return {port['name']: port for port in self.daemon.ctl('port', 'list')['ports']}
 
 
-@pytest.fixture(name='rig')
-def fixture_rig():
-    """A daemon without ports."""
+@pytest.fixture(scope='module', name='daemon')
+def fixture_daemon():
+    """A daemon."""
     with Daemon() as daemon:
-        yield Rig(daemon)
+        yield daemon
+
+
+@pytest.fixture(name='rig')
+def fixture_rig(daemon):
+    """The daemon, without ports."""
+    rig = Rig(daemon)
+    for port in rig.ports():
+        daemon.ctl('port', 'del', port)
+    return rig
 
 
 def test_comes_and_goes(rig):
@@ -78,6 +87,27 @@ def test_comes_and_goes(rig):
     for _ in range(2):
         assert rig.call('release', *nics) == (0, '')
         assert not rig.ports()
+
+
+@pytest.mark.parametrize('xml, memory', [
+    ("<memoryBacking><access mode='shared'/></memoryBacking>", 'shared'),
+    ("<memoryBacking><source type='memfd'/></memoryBacking>", 'shared'),
+    ("<memoryBacking><source type='memfd'/><access mode='private'/></memoryBacking>", 'private'),
+    ("<memoryBacking><source type='file'/></memoryBacking>", 'private'),
+    ('<memoryBacking><hugepages/></memoryBacking>', 'private'),
+    ('', 'private'),
+    ("<cpu><numa><cell memAccess='shared'/><cell memAccess='shared'/></numa></cpu>", 'shared'),
+    ("<cpu><numa><cell memAccess='shared'/><cell/></numa></cpu>", 'private'),
+    ("<cpu><numa><cell memAccess='private'/></numa></cpu>"
+     "<memoryBacking><access mode='shared'/></memoryBacking>", 'private'),
+    ("<cpu><numa><cell/></numa></cpu><memoryBacking><access mode='shared'/></memoryBacking>",
+     'shared'),
+])
+def test_memory(rig, xml, memory):
+    """Whether the switch can read the domain's memory."""
+    xml = f'<domain><name>vm1</name>{xml}<devices>{rig.nic()}</devices></domain>'
+    assert rig.call('prepare', xml=xml) == (0, '')
+    assert rig.ports()['vm1.net0']['vm_memory'] == memory
 
 
 def test_others_are_left_alone(rig):

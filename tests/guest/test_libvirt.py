@@ -2,6 +2,8 @@
 """libvirt with its hook and vswitch-libvirt: the domains of qemu/ boot, and their ports come, are
 named, and go with them."""
 
+import contextlib
+import glob
 import json
 import os
 import shutil
@@ -34,6 +36,7 @@ class Rig:
         inband = {'name': 'inband', 'type': 'tap', 'ifname': 'vs-inband',
                   'address': [f'{HOST.ip}/24'], 'mac': '52:54:00:77:00:fe'}
         self.daemon = Daemon({'ports': [inband]})
+        os.chmod(self.daemon.dir, 0o755)
         self.libvirt = Libvirtd(self.dir, f'-s {self.daemon.socket} -d {self.sockets} '
                                 f'-d {self.qemu_sockets}/')
 
@@ -66,6 +69,16 @@ class Rig:
         wait_until(f'ports {names}', lambda: sorted(self.ports()) == sorted(names), 20)
 
 
+def processes(directory):
+    """Who has something in this directory on its command line."""
+    found = []
+    for path in glob.glob('/proc/[0-9]*/cmdline'):
+        with contextlib.suppress(OSError), open(path, 'rb') as file:
+            if directory.encode() in file.read():
+                found.append(path)
+    return found
+
+
 @pytest.fixture(scope='module', name='rig')
 def fixture_rig(image):
     """The switch and libvirt."""
@@ -82,6 +95,7 @@ def fixture_rig(image):
         print(f'--- log of vswitchd:\n{rig.daemon.log()[-4000:]}')
         rig.daemon.cleanup()
         shutil.rmtree(workdir)
+    wait_until('nothing is left', lambda: not processes(workdir))
 
 
 @pytest.fixture(scope='module', name='vm1')
@@ -112,7 +126,7 @@ def test_doctor(rig):
     vm6 = rig.domain('vm6', nics=nics)
     nics[0].find('driver').set('queues', '4')
     nics[1].find('source').set('mode', 'client')
-    vm6.root.find('memoryBacking').remove(vm6.root.find('memoryBacking').find('access'))
+    vm6.root.find('memoryBacking').find('access').set('mode', 'private')
     ET.SubElement(vm6.root.find('memoryBacking'), 'hugepages')
     set_child(vm6.root, 'memory', '1', unit='TiB')
     cpu = rig.daemon.ctl('worker', 'list')['workers'][0]['cpu']

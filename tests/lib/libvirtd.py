@@ -165,10 +165,14 @@ class Libvirtd:
     # --- vswitch-libvirt
 
     def follow(self):
-        """Starts vswitch-libvirt."""
+        """Starts vswitch-libvirt: as nobody, but in the group that may use the control socket, and
+        by libvirt's socket for who may only look."""
+        program = os.path.join(self.dir, 'vswitch-libvirt')
+        shutil.copy(os.path.join(build_dir(), 'vswitch-libvirt'), program)
         with open(os.path.join(self.dir, 'follow.log'), 'ab') as log:
             self.follower = subprocess.Popen(
-                [os.path.join(build_dir(), 'vswitch-libvirt'), '-c', self.uri, *self.options],
+                ['setpriv', '--reuid', 'nobody', '--regid', 'root', '--clear-groups',
+                 '--bounding-set=-all', program, '-c', f'{self.uri}-ro', *self.options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=sanitizer_env(),
                 preexec_fn=die_with_parent)
 
