@@ -320,7 +320,7 @@ CUTS = {f'{what}, {kind}, {"packed" if packed else "split"}': (what, kind, packe
 
 
 @pytest.mark.parametrize('case', choose(CUTS, 'memory, server, split', 'memory, library, packed',
-                                        'log, server, packed', 'log, library, split'))
+                                        'log, server, packed'))
 def test_file_is_cut(case):
     """A peer that cuts its guest's memory, or its log, short while frames come and go loses its
     port, until it connects anew. Nobody else notices."""
