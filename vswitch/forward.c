@@ -102,9 +102,9 @@ classify(struct batch *b, struct way *way, const struct port *in, struct port_st
 static void
 report_full(struct worker *w, const struct port *in, enum fdb_learned learned, uint32_t now_s)
 {
-	if (w->full_s == now_s)
+	if (w->full_s == now_s + 1)
 		return;
-	w->full_s = now_s;
+	w->full_s = now_s + 1;
 	hint_post(HINT_FDB_FULL, in->id, learned);
 }
 

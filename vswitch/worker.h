@@ -86,7 +86,7 @@ struct worker {
 	uint64_t touched[PORTS_MAX / 64]; /* ports to notify at the end of the round */
 	uint64_t touched_words;		  /* which words of touched are not 0 */
 	uint32_t n_touches;		  /* calls of worker_touch() for this batch */
-	uint32_t full_s;		  /* second of the last HINT_FDB_FULL */
+	uint32_t full_s;		  /* second after the last HINT_FDB_FULL; 0: none */
 
 	struct port_stats *stats; /* [PORTS_MAX]; worker: rw, others: ro */
 

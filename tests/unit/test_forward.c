@@ -253,6 +253,24 @@ test_a_station_moves(void **state)
 	assert_sets(0, 0, 0, 1);
 }
 
+/* Once a second, the switch's first one too. */
+static void
+test_a_full_table_is_told(void **state)
+{
+	(void)state;
+	fake_hints_forget();
+	fdb_set_port_limit(world->sw.fdb, 0, 1);
+	for (uint32_t now_s = 0; now_s < 3; now_s++) {
+		atomic_store(&world->sw.now_s, now_s);
+		for (uint8_t station = 1; station < 5; station++)
+			send_one(0, 0xff, station, -1);
+		assert_int_equal(fake_hints.n, now_s + 1);
+		assert_int_equal(fake_hints.hints[now_s].type, HINT_FDB_FULL);
+		assert_int_equal(fake_hints.hints[now_s].port, 0);
+		assert_int_equal(fake_hints.hints[now_s].arg, FDB_PORT_FULL);
+	}
+}
+
 static void
 test_vlans_learn_apart_and_tags_stay(void **state)
 {
@@ -529,6 +547,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_a_full_batch_to_many_ports, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_same_port_is_dropped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_station_moves, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_full_table_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_vlans_learn_apart_and_tags_stay, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_what_must_not_be_forwarded, set_up, tear_down),
