@@ -180,6 +180,28 @@ check_port_vm(const struct where *w, const struct raw_vm *raw, struct port_vm *v
 	return rc;
 }
 
+/* user:role:type, with a level behind it where the policy has levels. */
+static int
+check_label(const struct where *w, const char *text, struct port_conf *port, struct error *e)
+{
+	const char *colon = text;
+
+	if (!text)
+		return 0;
+	for (int i = 0; i < 2 && colon; i++)
+		colon = strchr(colon + (i > 0), ':');
+	if (!colon || strchr(text, ' ') || strlen(text) >= sizeof(port->vhost.selinux))
+		return check_fail(w, "selinux", -1, e,
+				  "\"%.60s\" is not the label of a file, as "
+				  "\"system_u:object_r:svirt_image_t:s0\" is",
+				  text);
+	if (port->vhost.is_client)
+		return check_fail(w, "selinux", -1, e,
+				  "QEMU makes the socket of a port with mode: client, and labels it");
+	snprintf(port->vhost.selinux, sizeof(port->vhost.selinux), "%s", text);
+	return 0;
+}
+
 static int
 check_port_vhost(const struct where *w, const struct raw_port *raw, struct port_conf *port,
 		 struct error *e)
@@ -213,6 +235,8 @@ check_port_vhost(const struct where *w, const struct raw_port *raw, struct port_
 				raw->permissions);
 	if (!rc && raw->vm)
 		rc = check_port_vm(w, raw->vm, &port->vhost.vm, e);
+	if (!rc)
+		rc = check_label(w, raw->selinux, port, e);
 	return rc;
 }
 

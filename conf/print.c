@@ -94,6 +94,8 @@ print_port_vhost(FILE *out, const struct port_conf *port)
 	fprintf(out, "    permissions: \"%04o\"\n", port->vhost.permissions);
 	if (print_has_vm(&port->vhost.vm))
 		print_vm(out, &port->vhost.vm);
+	if (port->vhost.selinux[0])
+		print_text(out, "    selinux", port->vhost.selinux);
 }
 
 static void

@@ -67,6 +67,7 @@ struct raw_port {
 	char *group;
 	char *permissions;
 	struct raw_vm *vm;
+	char *selinux;
 	/* tap */
 	char *ifname;
 	char *backend;

@@ -89,6 +89,19 @@ report_rings(const struct session_view *view, struct report *report)
 	report->text(report, "tx_rings", tx);
 }
 
+static void
+report_client(const struct client *c, bool is_connected, struct report *report)
+{
+	char text[TEXT_MAX];
+
+	if (c->watch_error)
+		snprintf(text, sizeof(text), "once a second: inotify: %s",
+			 strerror(c->watch_error));
+	report->text(report, "reconnects", c->watch_error ? text : "inotify");
+	if (is_connected)
+		report->text(report, "connected_by", client_cause_text(c->connected_by));
+}
+
 static uint32_t
 count_pairs(uint32_t ready)
 {
@@ -124,6 +137,8 @@ details_report(struct port *port, struct report *report)
 		report->number(report, "queue_pairs_on", count_pairs(s->ready));
 		report->number(report, "memory_regions", s->n_regions);
 	}
+	if (port->conf.vhost.is_client)
+		report_client(&s->client, s->vid >= 0, report);
 	report->flag(report, "attached", session_is_attached(s));
 	report->number(report, "attaches", s->n_attaches);
 	if (view)

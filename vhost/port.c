@@ -10,12 +10,11 @@
 #include <string.h>
 
 #include <rte_branch_prediction.h>
-#include <rte_vhost.h>
-
 #include "attach.h"
-#include "compat.h"
+#include "client.h"
+#include "details.h"
+#include "driver.h"
 #include "error.h"
-#include "feature.h"
 #include "frame.h"
 #include "guard.h"
 #include "hint.h"
@@ -25,82 +24,8 @@
 #include "registry.h"
 #include "ring.h"
 #include "session.h"
-#include "details.h"
 #include "socket.h"
-
-static const uint64_t protocol_features_offered =
-	1ull << VHOST_USER_PROTOCOL_F_MQ | 1ull << VHOST_USER_PROTOCOL_F_LOG_SHMFD |
-	1ull << VHOST_USER_PROTOCOL_F_RARP | 1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK |
-	1ull << VHOST_USER_PROTOCOL_F_NET_MTU | 1ull << VHOST_USER_PROTOCOL_F_STATUS |
-	1ull << VHOST_USER_PROTOCOL_F_PAGEFAULT;
-
-/*
- * rte_vhost_driver_set_features() would take the port for something else than a network device: no
- * bursts, and not ready until the guest has enabled every queue pair that it was given, where a
- * guest starts with one. So what we never offer is taken away from what the library offers;
- * message.c leaves out what the port's configuration has switched off.
- */
-static int
-offer_features(const struct port_conf *conf)
-{
-	const char *path = conf->vhost.socket;
-	uint64_t all, ours = feature_offered(OFFLOAD_ALL, conf);
-	uint64_t protocol = protocol_features_offered;
-
-	/* the library's announcement ends with what its mbuf held before: bytes of other frames */
-	if (conf->vhost.is_library)
-		protocol &= ~(1ull << VHOST_USER_PROTOCOL_F_RARP);
-	if (conf->vhost.has_viommu)
-		protocol |= 1ull << PROTOCOL_BACKEND_REQ;
-	if (rte_vhost_driver_get_features(path, &all) != 0 ||
-	    rte_vhost_driver_disable_features(path, all & ~ours) != 0 ||
-	    rte_vhost_driver_set_protocol_features(path, protocol) != 0)
-		return -1;
-	return compat_set_max_queue_pairs(path, conf->queues);
-}
-
-static int
-start_socket(struct session *s, struct error *e)
-{
-	const struct port_conf *conf = &s->port->conf;
-	const char *path = conf->vhost.socket;
-	uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
-	mode_t before;
-	int err;
-
-	if (conf->vhost.is_client)
-		flags |= RTE_VHOST_USER_CLIENT; /* tries again until QEMU listens */
-	if (conf->vhost.has_viommu)
-		flags |= RTE_VHOST_USER_IOMMU_SUPPORT;
-	if (rte_vhost_driver_register(path, flags) != 0)
-		return error_set(e, -EIO,
-				 "port %s: socket: librte_vhost does not take %s: its log "
-				 "says why",
-				 conf->name, path);
-	if (offer_features(conf) != 0 ||
-	    rte_vhost_driver_callback_register(path, &session_device_ops) != 0) {
-		err = error_set(e, -EIO, "port %s: librte_vhost does not take the port's features",
-				conf->name);
-		goto fail;
-	}
-	before = socket_umask_begin();
-	err = rte_vhost_driver_start(path);
-	socket_umask_end(before);
-	if (err)
-		err = error_set(e, -EIO,
-				"port %s: socket: can't listen on %s: librte_vhost's log "
-				"says why",
-				conf->name, path);
-	else if (!conf->vhost.is_client)
-		err = socket_set_rights(conf, e);
-	if (!err)
-		return 0;
-
-fail:
-	session_close(s);
-	rte_vhost_driver_unregister(path);
-	return err;
-}
+#include "wake.h"
 
 static void
 vhost_close(struct port *port)
@@ -109,10 +34,9 @@ vhost_close(struct port *port)
 
 	if (!s)
 		return;
+	client_close(s);
 	session_close(s);
-	/* waits for running callbacks, so that none of their locks may be held; ends the guest's
-	 * connection, and removes the file of a listening socket */
-	rte_vhost_driver_unregister(port->conf.vhost.socket);
+	driver_stop(s);
 	registry_remove(s);
 	library_close(s);
 	session_destroy(s);
@@ -151,7 +75,7 @@ vhost_open(struct port *port, struct error *e)
 	pthread_mutex_lock(&s->lock);
 	session_judge(s);
 	pthread_mutex_unlock(&s->lock);
-	err = start_socket(s, e);
+	err = port->conf.vhost.is_client ? client_open(s, e) : driver_start(s, e);
 	if (err)
 		goto fail_registered;
 	return 0;
@@ -315,6 +239,19 @@ vhost_notify(struct port *port, struct worker *worker, struct port_stats *stats)
 		n_calls += call_if_wanted(&view->tx[q], &s->tx[q], tx_now[q]);
 	if (n_calls)
 		stats_add(&stats->notified, n_calls);
+}
+
+int
+vhost_init(struct event_base *base, struct error *e)
+{
+	return client_init(base, e);
+}
+
+void
+vhost_fini(void)
+{
+	client_fini();
+	wake_fini();
 }
 
 static void

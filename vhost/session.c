@@ -161,7 +161,10 @@ say_why_down(const struct session *s)
 {
 	struct port *port = s->port;
 
-	if (s->vid < 0)
+	if (s->vid < 0 && s->client.access_error)
+		port_set_reason(port, "can't connect to %s: %s: let vswitchd write to it",
+				port->conf.vhost.socket, strerror(s->client.access_error));
+	else if (s->vid < 0)
 		port_set_reason(port, "waiting for QEMU %s %s",
 				port->conf.vhost.is_client ? "to listen on" : "to connect to",
 				port->conf.vhost.socket);
@@ -275,6 +278,7 @@ destroy_connection(int vid)
 	forget_guest(s);
 	session_judge(s);
 	pthread_mutex_unlock(&s->lock);
+	client_lost(s);
 }
 
 static int
@@ -285,7 +289,7 @@ new_device(int vid)
 	if (!s)
 		return -1;
 	pthread_mutex_lock(&s->lock);
-	s->is_running = true;
+	s->is_running = s->has_run = true;
 	if (is_library(s)) {
 		if (!s->is_closing && attach_is_possible(s))
 			library_attach(s);

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "announce.h"
+#include "client.h"
 #include "memory.h"
 #include "port.h"
 #include "ring.h"
@@ -56,6 +57,7 @@ struct session {
 	bool is_translating; /* vhost thread: the message is one of translations */
 
 	struct announce announce;  /* direct path */
+	struct client client;	   /* mode client */
 	_Atomic uint32_t offloads; /* control: wo; that the port may use: enum offload */
 
 	/* beside the views; see ring.h */
@@ -72,6 +74,7 @@ struct session {
 	bool is_postcopy;		     /* it goes on: its memory may block who touches it */
 	bool is_closing;       /* the port is being closed: nothing is attached any more */
 	bool is_running;       /* between new_device and destroy_device */
+	bool has_run;	       /* it was, since client.c has asked */
 	bool is_in_message;    /* a message that may change rings is being handled, or has failed */
 	bool has_failed;       /* the one before it did */
 	int unsound;	       /* number of a ring that can't be what the guest says it is, or -1 */

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <libgen.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdbool.h>
@@ -17,7 +16,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "directory.h"
 #include "error.h"
+#include "label.h"
 #include "port.h"
 
 /* A user's or group's number, by name or as digits. False if there is none. */
@@ -50,31 +51,6 @@ find_owner(const struct port_conf *conf, uid_t *uid, gid_t *gid, struct error *e
 	if (conf->vhost.group[0] && !find_id(conf->vhost.group, true, gid))
 		return error_set(e, -EINVAL, "port %s: group: there is no group %s", conf->name,
 				 conf->vhost.group);
-	return 0;
-}
-
-static int
-check_directory(const struct port_conf *conf, struct error *e)
-{
-	char path[UNIX_PATH_MAX + 1];
-	const char *dir;
-	struct stat st;
-
-	memcpy(path, conf->vhost.socket, sizeof(path));
-	dir = dirname(path);
-	if (stat(dir, &st) != 0)
-		return error_set(e, -errno,
-				 "port %s: socket: can't use directory %s: %s: create it (mkdir -p "
-				 "%s) and let vswitchd write there",
-				 conf->name, dir, strerror(errno), dir);
-	if (!S_ISDIR(st.st_mode))
-		return error_set(e, -ENOTDIR, "port %s: socket: %s is not a directory", conf->name,
-				 dir);
-	if (access(dir, W_OK | X_OK) != 0)
-		return error_set(e, -errno,
-				 "port %s: socket: no right to make a socket in %s: %s: change the "
-				 "directory's rights or the socket's path",
-				 conf->name, dir, strerror(errno));
 	return 0;
 }
 
@@ -113,11 +89,10 @@ socket_check(const struct port_conf *conf, struct error *e)
 				 "port %s: socket: path is longer than the %d bytes that a UNIX "
 				 "socket takes",
 				 conf->name, UNIX_PATH_MAX);
-	if (conf->vhost.is_client)
-		return 0;
 	err = find_owner(conf, &uid, &gid, e);
-	if (!err)
-		err = check_directory(conf, e);
+	if (err || conf->vhost.is_client)
+		return err;
+	err = directory_check(conf, e);
 	if (!err)
 		err = check_place(conf, &is_there, e);
 	return err;
@@ -153,12 +128,21 @@ int
 socket_prepare(const struct port_conf *conf, struct error *e)
 {
 	bool is_there;
+	uid_t uid;
+	gid_t gid;
 	int err;
 
 	err = socket_check(conf, e);
-	if (err || conf->vhost.is_client)
-		return err;
-	err = check_place(conf, &is_there, e);
+	if (!err)
+		err = find_owner(conf, &uid, &gid, e);
+	if (!err && conf->vhost.is_client)
+		return conf->vhost.owner[0] || conf->vhost.group[0]
+			       ? directory_make(conf, uid, gid, e)
+			       : 0;
+	if (!err)
+		err = directory_make(conf, (uid_t)-1, (gid_t)-1, e);
+	if (!err)
+		err = check_place(conf, &is_there, e);
 	if (err || !is_there)
 		return err;
 	err = check_dead(conf, e);
@@ -170,16 +154,31 @@ socket_prepare(const struct port_conf *conf, struct error *e)
 	return 0;
 }
 
-mode_t
-socket_umask_begin(void)
+int
+socket_begin(const struct port_conf *conf, mode_t *before, struct error *e)
 {
-	return umask(0177);
+	int err = conf->vhost.selinux[0] ? label_set("", conf->vhost.selinux) : 0;
+
+	if (err == -ENOTSUP)
+		return error_set(e, err,
+				 "port %s: selinux: there is no SELinux in this kernel, or it is "
+				 "off: leave the key out",
+				 conf->name);
+	if (err)
+		return error_set(e, err,
+				 "port %s: selinux: can't give the socket the label %s: %s",
+				 conf->name, conf->vhost.selinux,
+				 err == -EINVAL ? "the policy does not know it" : strerror(-err));
+	*before = umask(0177);
+	return 0;
 }
 
 void
-socket_umask_end(mode_t before)
+socket_end(const struct port_conf *conf, mode_t before)
 {
 	umask(before);
+	if (conf->vhost.selinux[0])
+		label_set("", NULL);
 }
 
 /* By descriptor, so that nothing put in the socket's place meanwhile gets the rights. */

@@ -16,17 +16,19 @@ struct port_conf;
 int socket_check(const struct port_conf *conf, struct error *e);
 
 /*
- * mode server: removes a socket that a dead process left behind; what else is in its place is an
- * error and stays. 0 or -errno with the sentence in e.
+ * mode server: makes a directory that is missing (directory.h), and removes a socket that a dead
+ * process left behind; what else is in its place is an error and stays. mode client: makes the
+ * directory, if it is said whose it is. 0 or -errno with the sentence in e.
  */
 int socket_prepare(const struct port_conf *conf, struct error *e);
 
 /*
- * Files made until socket_umask_end() are for their owner alone, so that nobody connects to the
- * socket before socket_set_rights() has said who may.
+ * mode server: files made until socket_end() have the socket's label, and are for their owner
+ * alone, so that nobody connects before socket_set_rights() has said who may. 0 or -errno with the
+ * sentence in e: then there is nothing to end.
  */
-mode_t socket_umask_begin(void);
-void socket_umask_end(mode_t before);
+int socket_begin(const struct port_conf *conf, mode_t *before, struct error *e);
+void socket_end(const struct port_conf *conf, mode_t before);
 
 /* mode server: owner, group and permissions of the new socket. 0 or -errno and e. */
 int socket_set_rights(const struct port_conf *conf, struct error *e);

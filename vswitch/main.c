@@ -212,6 +212,8 @@ start_control(struct daemon *d, const struct options *o, struct error *e)
 	d->base = event_base_new();
 	if (!d->base)
 		return error_set(e, -ENOMEM, "out of memory for the control thread");
+	if (vhost_init(d->base, e) != 0)
+		return -ENOMEM;
 	d->on_term = add_event(d, SIGTERM, end_loop, d->base, NULL);
 	d->on_int = add_event(d, SIGINT, end_loop, d->base, NULL);
 	d->on_hup = add_event(d, SIGHUP, reload, d, NULL);
@@ -246,9 +248,10 @@ stop(struct daemon *d)
 	free_event(d->on_hup);
 	free_event(d->on_int);
 	free_event(d->on_term);
+	switch_destroy(d->sw);
+	vhost_fini();
 	if (d->base)
 		event_base_free(d->base);
-	switch_destroy(d->sw);
 	if (d->hints)
 		hint_fini();
 	if (d->rcu)

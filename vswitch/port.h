@@ -35,6 +35,7 @@ enum {
 	PORT_MTU_MAX = 65535,
 	PORT_MTU_DEFAULT = 1500,
 	UNIX_PATH_MAX = 107,	/* bytes of a UNIX socket's path, without the final 0 (unix(7)) */
+	PORT_LABEL_MAX = 256,	/* bytes of an SELinux label, with the final 0 */
 	PORT_DEVARGS_MAX = 256, /* bytes, with the final 0 */
 	PORT_PCI_MAX = 16,	/* bytes of a PCI address as 0000:01:10.0, with the final 0 */
 	PORT_VLANS_MAX = 64,	/* VLANs that an uplink always lets in */
@@ -142,6 +143,7 @@ struct port_conf {
 		char group[64];	      /* group, or empty: as it is */
 		uint32_t permissions; /* 0660 */
 		struct port_vm vm;
+		char selinux[PORT_LABEL_MAX]; /* label of the socket, or empty: the policy's */
 	} vhost;
 
 	struct {
