@@ -81,6 +81,8 @@ apply_can_change(const struct plan *plan, const struct port_conf *from, const st
 		same.offloads = from->offloads;
 	if (port) /* which is shown as it stands in the configuration */
 		same.vhost.vm = from->vhost.vm;
+	if (port && port->ops->set_pinned)
+		same.vhost.is_pinned = from->vhost.is_pinned;
 	return conf_same_port(from, &same);
 }
 
@@ -192,6 +194,17 @@ apply_offloads(struct port *port, const struct port_conf *to)
 	log_info("port %s: offloads are %s now", to->name, text);
 }
 
+static int
+apply_pinned(struct port *port, const struct port_conf *to, struct error *e)
+{
+	int rc = port->ops->set_pinned(port, to->vhost.is_pinned, e);
+
+	if (!rc)
+		log_info("port %s: features are %s now", to->name,
+			 to->vhost.is_pinned ? "pinned" : "those that vswitchd has");
+	return rc;
+}
+
 /* All that differs, or nothing: what may be refused comes first. */
 static int
 apply_change(struct plan *plan, const struct port_conf *from, const struct port_conf *to,
@@ -204,6 +217,8 @@ apply_change(struct plan *plan, const struct port_conf *from, const struct port_
 		return error_set(e, -ENOENT, "port %s: there is no such port", to->name);
 	if (from->mtu != to->mtu)
 		rc = apply_mtu(port, to, e);
+	if (!rc && from->vhost.is_pinned != to->vhost.is_pinned)
+		rc = apply_pinned(port, to, e);
 	if (!rc && from->offloads != to->offloads)
 		apply_offloads(port, to);
 	return rc;
@@ -292,6 +307,8 @@ apply_check_switch(const struct conf *old, const struct conf *next, const struct
 		key = "workers";
 	else if (strcmp(old->control, next->control) != 0)
 		key = "control";
+	else if (strcmp(old->state, next->state) != 0)
+		key = "state";
 	else if (old->memory != next->memory)
 		key = "memory";
 	else if (old->hugepages != next->hugepages)

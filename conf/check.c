@@ -142,6 +142,7 @@ check_defaults(struct conf *conf)
 	conf->idle = CONF_IDLE_AUTO;
 	conf->idle_max_us = IDLE_MAX_US_DEFAULT;
 	snprintf(conf->control, sizeof(conf->control), "%s", CONF_CONTROL_DEFAULT);
+	snprintf(conf->state, sizeof(conf->state), "%s", CONF_STATE_DEFAULT);
 	conf->memory = (uint64_t)CONF_MEMORY_DEFAULT_M << 20;
 	conf->hugepages = true;
 	conf->log = LOG_LEVEL_INFO;
@@ -164,6 +165,20 @@ check_fdb(struct text *text, const yaml_node_t *map, const struct raw_fdb *raw, 
 	conf->fdb_max = (uint32_t)max;
 	conf->fdb_ageing_s = (uint32_t)ageing_s;
 	return rc;
+}
+
+static int
+check_state(const struct where *w, const char *path, struct conf *conf, struct error *e)
+{
+	if (!path)
+		return 0;
+	if (path[0] != '/')
+		return check_fail(w, "state", -1, e, "\"%.100s\" does not begin with /", path);
+	if (strlen(path) >= sizeof(conf->state))
+		return check_fail(w, "state", -1, e, "path is %zu bytes, %zu are the most",
+				  strlen(path), sizeof(conf->state) - 1);
+	snprintf(conf->state, sizeof(conf->state), "%s", path);
+	return 0;
 }
 
 /* memory and hugepages. */
@@ -228,6 +243,8 @@ check_switch(struct text *text, const yaml_node_t *map, const struct raw_switch 
 		rc = check_number(&w, "mtu", raw->mtu, PORT_MTU_MIN, PORT_MTU_MAX, &mtu, e);
 	if (!rc && raw->control)
 		rc = check_path(&w, "control", raw->control, conf->control, e);
+	if (!rc)
+		rc = check_state(&w, raw->state, conf, e);
 	if (!rc)
 		rc = check_memory(&w, raw, conf, e);
 	if (!rc && raw->fdb)

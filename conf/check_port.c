@@ -208,7 +208,8 @@ check_port_vhost(const struct where *w, const struct raw_port *raw, struct port_
 {
 	static const struct check_word modes[] = {{"server", false}, {"client", true}, {NULL, 0}};
 	static const struct check_word paths[] = {{"direct", false}, {"library", true}, {NULL, 0}};
-	int is_client = false, is_library = false, rc;
+	static const struct check_word pins[] = {{"auto", false}, {"pin", true}, {NULL, 0}};
+	int is_client = false, is_library = false, is_pinned = false, rc;
 
 	if (!raw->socket)
 		return check_fail(w, "", -1, e, "socket is missing");
@@ -217,6 +218,8 @@ check_port_vhost(const struct where *w, const struct raw_port *raw, struct port_
 		rc = check_word(w, "mode", raw->mode, modes, &is_client, e);
 	if (!rc)
 		rc = check_word(w, "datapath", raw->datapath, paths, &is_library, e);
+	if (!rc)
+		rc = check_word(w, "features", raw->features, pins, &is_pinned, e);
 	if (!rc)
 		rc = check_account(w, "owner", raw->owner, port->vhost.owner, e);
 	if (!rc)
@@ -227,6 +230,7 @@ check_port_vhost(const struct where *w, const struct raw_port *raw, struct port_
 		rc = check_flag(w, "viommu", raw->viommu, &port->vhost.has_viommu, e);
 	if (!rc && port->vhost.has_viommu && !is_library)
 		rc = check_fail(w, "viommu", -1, e, "needs datapath: library");
+	port->vhost.is_pinned = is_pinned;
 	port->vhost.permissions = 0660;
 	if (!rc && raw->permissions &&
 	    !value_permissions(raw->permissions, &port->vhost.permissions))

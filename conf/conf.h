@@ -25,6 +25,7 @@
 
 #define CONF_FILE_DEFAULT    "/etc/vswitch/vswitch.yaml"
 #define CONF_CONTROL_DEFAULT "/run/vswitch/vswitchd.sock"
+#define CONF_STATE_DEFAULT   "/var/lib/vswitch"
 
 enum {
 	CONF_TEXT_MAX = 400 << 10, /* bytes of a file: as JSON they fit into one request */
@@ -50,6 +51,7 @@ struct conf {
 	enum conf_idle idle;
 	uint32_t idle_max_us;
 	char control[UNIX_PATH_MAX + 1]; /* path of the control socket */
+	char state[SWITCH_STATE_MAX];	 /* directory of what outlives the daemon */
 	uint64_t memory;		 /* bytes */
 	bool hugepages;
 	enum log_level log;

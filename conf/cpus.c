@@ -92,6 +92,7 @@ conf_switch(const struct conf *conf, const struct conf_cpus *cpus, struct switch
 
 	memset(out, 0, sizeof(*out));
 	memcpy(out->name, conf->name, sizeof(out->name));
+	memcpy(out->state, conf->state, sizeof(out->state));
 	if (conf->n_workers) {
 		out->n_workers = conf->n_workers;
 		memcpy(out->workers, conf->workers, sizeof(out->workers));

@@ -87,6 +87,7 @@ print_port_vhost(FILE *out, const struct port_conf *port)
 	fprintf(out, "    datapath: %s\n", port->vhost.is_library ? "library" : "direct");
 	if (port->vhost.has_viommu)
 		fputs("    viommu: true\n", out);
+	fprintf(out, "    features: %s\n", port->vhost.is_pinned ? "pin" : "auto");
 	if (port->vhost.owner[0])
 		print_text(out, "    owner", port->vhost.owner);
 	if (port->vhost.group[0])
@@ -251,6 +252,7 @@ print_switch(FILE *out, const struct conf *conf)
 	fprintf(out, "  idle: %s\n", idles[conf->idle]);
 	fprintf(out, "  idle_max_us: %u\n", conf->idle_max_us);
 	print_text(out, "  control", conf->control);
+	print_text(out, "  state", conf->state);
 	fprintf(out, "  memory: %lluM\n", (unsigned long long)(conf->memory >> 20));
 	fprintf(out, "  hugepages: %s\n", conf->hugepages ? "true" : "false");
 	fprintf(out, "  log: %s\n", print_level(conf->log));

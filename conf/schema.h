@@ -41,6 +41,7 @@ struct raw_switch {
 	char *idle;
 	char *idle_max_us;
 	char *control;
+	char *state;
 	char *memory;
 	char *hugepages;
 	char *log;
@@ -63,6 +64,7 @@ struct raw_port {
 	char *mode;
 	char *datapath;
 	char *viommu;
+	char *features;
 	char *owner;
 	char *group;
 	char *permissions;

@@ -20,7 +20,7 @@
 
 enum {
 	DELAY_FIRST_MS = 5,
-	DELAY_SOON_MS = 100, /* the longest while something is expected */
+	DELAY_SOON_MS = 10, /* the longest while something is expected */
 	DELAY_MS = 1000,
 	EAGER_MS = 1000, /* how long it is */
 };

@@ -10,9 +10,8 @@
 #include <string.h>
 
 #include <linux/virtio_config.h>
-#include <linux/virtio_net.h>
-#include <linux/virtio_ring.h>
 
+#include "contract.h"
 #include "feature.h"
 #include "offload.h"
 #include "session.h"
@@ -21,53 +20,14 @@ enum {
 	TEXT_MAX = 512
 };
 
-/* Names as virtio 1.2 §5.1.3 and §6 have them. */
-static const struct {
-	uint8_t bit;
-	const char *name;
-} feature_names[] = {
-	{VIRTIO_NET_F_CSUM, "CSUM"},
-	{VIRTIO_NET_F_GUEST_CSUM, "GUEST_CSUM"},
-	{VIRTIO_NET_F_GUEST_TSO4, "GUEST_TSO4"},
-	{VIRTIO_NET_F_GUEST_TSO6, "GUEST_TSO6"},
-	{VIRTIO_NET_F_GUEST_ECN, "GUEST_ECN"},
-	{VIRTIO_NET_F_HOST_TSO4, "HOST_TSO4"},
-	{VIRTIO_NET_F_HOST_TSO6, "HOST_TSO6"},
-	{VIRTIO_NET_F_HOST_ECN, "HOST_ECN"},
-	{FEATURE_GUEST_USO4, "GUEST_USO4"},
-	{FEATURE_GUEST_USO6, "GUEST_USO6"},
-	{FEATURE_HOST_USO, "HOST_USO"},
-	{VIRTIO_NET_F_MTU, "MTU"},
-	{VIRTIO_NET_F_MAC, "MAC"},
-	{VIRTIO_NET_F_MRG_RXBUF, "MRG_RXBUF"},
-	{VIRTIO_NET_F_STATUS, "STATUS"},
-	{VIRTIO_NET_F_CTRL_VQ, "CTRL_VQ"},
-	{VIRTIO_NET_F_CTRL_RX, "CTRL_RX"},
-	{VIRTIO_NET_F_GUEST_ANNOUNCE, "GUEST_ANNOUNCE"},
-	{VIRTIO_NET_F_MQ, "MQ"},
-	{26, "LOG_ALL"}, /* VHOST_F_LOG_ALL: a live migration goes on */
-	{VIRTIO_F_ANY_LAYOUT, "ANY_LAYOUT"},
-	{VIRTIO_RING_F_INDIRECT_DESC, "INDIRECT_DESC"},
-	{VIRTIO_RING_F_EVENT_IDX, "EVENT_IDX"},
-	{30, "PROTOCOL_FEATURES"}, /* VHOST_USER_F_PROTOCOL_FEATURES */
-	{VIRTIO_F_VERSION_1, "VERSION_1"},
-	{VIRTIO_F_ACCESS_PLATFORM, "ACCESS_PLATFORM"},
-	{VIRTIO_F_RING_PACKED, "RING_PACKED"},
-	{VIRTIO_F_IN_ORDER, "IN_ORDER"},
-};
-
 static void
-report_features(uint64_t features, struct report *report)
+report_features(struct report *report, const char *key, uint64_t features)
 {
-	char text[TEXT_MAX];
-	size_t len;
+	char names[FEATURE_TEXT_MAX], text[FEATURE_TEXT_MAX + 24];
 
-	len = (size_t)snprintf(text, sizeof(text), "0x%" PRIx64, features);
-	for (size_t i = 0; i < sizeof(feature_names) / sizeof(feature_names[0]); i++)
-		if (features >> feature_names[i].bit & 1 && len < sizeof(text))
-			len += (size_t)snprintf(text + len, sizeof(text) - len, " %s",
-						feature_names[i].name);
-	report->text(report, "features", text);
+	feature_text(features, names);
+	snprintf(text, sizeof(text), "0x%" PRIx64 "%s%s", features, names[0] ? " " : "", names);
+	report->text(report, key, text);
 }
 
 /* "0:256 1:256": each queue pair that is on, with the size of its rings. */
@@ -127,10 +87,14 @@ details_report(struct port *port, struct report *report)
 	report->number(report, "connections", s->n_connections);
 	if (s->peer)
 		report->number(report, "peer_pid", (uint64_t)s->peer);
+	report_features(report, "features_offered", contract_offer(s));
+	report->flag(report, "features_pinned", s->record.pinned != 0);
+	if (s->kept)
+		report_features(report, "features_kept", s->kept);
 	if (s->is_running) {
 		report->text(report, "ring_layout",
 			     s->features >> VIRTIO_F_RING_PACKED & 1 ? "packed" : "split");
-		report_features(s->features, report);
+		report_features(report, "features", s->features);
 		offload_report(report, "offloads_from_guest", feature_from_guest(s->features));
 		offload_report(report, "offloads_to_guest",
 			       atomic_load_explicit(&port->offloads, memory_order_relaxed));

@@ -5,6 +5,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
+#include <stdio.h>
 
 #include <rte_vhost.h>
 
@@ -41,9 +42,63 @@ static const struct {
 	{FEATURE_GUEST_USO6, 0, OFFLOAD_USO6},
 };
 
+static const struct {
+	uint8_t bit;
+	const char *name;
+} feature_names[] = {
+	{VIRTIO_NET_F_CSUM, "CSUM"},
+	{VIRTIO_NET_F_GUEST_CSUM, "GUEST_CSUM"},
+	{VIRTIO_NET_F_GUEST_TSO4, "GUEST_TSO4"},
+	{VIRTIO_NET_F_GUEST_TSO6, "GUEST_TSO6"},
+	{VIRTIO_NET_F_GUEST_ECN, "GUEST_ECN"},
+	{VIRTIO_NET_F_HOST_TSO4, "HOST_TSO4"},
+	{VIRTIO_NET_F_HOST_TSO6, "HOST_TSO6"},
+	{VIRTIO_NET_F_HOST_ECN, "HOST_ECN"},
+	{FEATURE_GUEST_USO4, "GUEST_USO4"},
+	{FEATURE_GUEST_USO6, "GUEST_USO6"},
+	{FEATURE_HOST_USO, "HOST_USO"},
+	{VIRTIO_NET_F_MTU, "MTU"},
+	{VIRTIO_NET_F_MAC, "MAC"},
+	{VIRTIO_NET_F_MRG_RXBUF, "MRG_RXBUF"},
+	{VIRTIO_NET_F_STATUS, "STATUS"},
+	{VIRTIO_NET_F_CTRL_VQ, "CTRL_VQ"},
+	{VIRTIO_NET_F_CTRL_RX, "CTRL_RX"},
+	{VIRTIO_NET_F_GUEST_ANNOUNCE, "GUEST_ANNOUNCE"},
+	{VIRTIO_NET_F_MQ, "MQ"},
+	{26, "LOG_ALL"}, /* VHOST_F_LOG_ALL: a live migration goes on */
+	{VIRTIO_F_ANY_LAYOUT, "ANY_LAYOUT"},
+	{VIRTIO_RING_F_INDIRECT_DESC, "INDIRECT_DESC"},
+	{VIRTIO_RING_F_EVENT_IDX, "EVENT_IDX"},
+	{30, "PROTOCOL_FEATURES"}, /* VHOST_USER_F_PROTOCOL_FEATURES */
+	{VIRTIO_F_VERSION_1, "VERSION_1"},
+	{VIRTIO_F_ACCESS_PLATFORM, "ACCESS_PLATFORM"},
+	{VIRTIO_F_RING_PACKED, "RING_PACKED"},
+	{VIRTIO_F_IN_ORDER, "IN_ORDER"},
+};
+
 enum {
 	N_MEANINGS = sizeof(meanings) / sizeof(meanings[0])
 };
+
+void
+feature_text(uint64_t features, char text[FEATURE_TEXT_MAX])
+{
+	size_t len = 0;
+
+	text[0] = 0;
+	for (uint32_t bit = 0; bit < 64 && len < FEATURE_TEXT_MAX; bit++) {
+		const char *name = NULL;
+		char number[16];
+
+		if (!(features >> bit & 1))
+			continue;
+		snprintf(number, sizeof(number), "bit %u", bit);
+		for (size_t i = 0; i < sizeof(feature_names) / sizeof(feature_names[0]); i++)
+			if (feature_names[i].bit == bit)
+				name = feature_names[i].name;
+		len += (size_t)snprintf(text + len, FEATURE_TEXT_MAX - len, "%s%s", len ? " " : "", name ? name : number);
+	}
+}
 
 uint64_t
 feature_offered(uint32_t offloads, const struct port_conf *conf)

@@ -23,6 +23,13 @@ enum {
 #define FEATURE_USO                                                                                \
 	(1ull << FEATURE_GUEST_USO4 | 1ull << FEATURE_GUEST_USO6 | 1ull << FEATURE_HOST_USO)
 
+enum {
+	FEATURE_TEXT_MAX = 512
+};
+
+/* Writes the names of features, as virtio 1.2 §5.1.3 and §6 have them: "CSUM MQ", "bit 41". */
+void feature_text(uint64_t features, char text[FEATURE_TEXT_MAX]);
+
 /* What a port may offer that may use these offloads (enum offload). */
 uint64_t feature_offered(uint32_t offloads, const struct port_conf *conf);
 

@@ -14,6 +14,7 @@
 
 #include "attach.h"
 #include "compat.h"
+#include "contract.h"
 #include "feature.h"
 #include "guard.h"
 #include "library.h"
@@ -70,20 +71,26 @@ forget_ring(struct session *s, const struct vhost_message *message)
  * features that it does not know, and refuses them.
  */
 static void
-check_features(const struct session *s, struct vhost_message *message)
+check_features(struct session *s, struct vhost_message *message)
 {
 	if (s->is_log_stale && message->payload.u64 >> VHOST_F_LOG_ALL & 1)
 		message->payload.u64 = UINT64_MAX;
+	if (contract_accepts(s, s->wanted))
+		return;
+	message->payload.u64 = UINT64_MAX;
+	session_judge(s);
 }
 
-/* What the port may use at this moment; the library accepts all that it was offered ever. */
+/* What the port may use at this moment; the library accepts all that the port can do. */
 static enum rte_vhost_msg_result
-answer_features(const struct session *s, struct vhost_message *message)
+answer_features(struct session *s, struct vhost_message *message)
 {
-	uint32_t offloads = atomic_load_explicit(&s->offloads, memory_order_relaxed);
+	uint64_t offered;
 
-	return (enum rte_vhost_msg_result)compat_answer(message,
-							feature_offered(offloads, &s->port->conf));
+	pthread_mutex_lock(&s->lock);
+	offered = s->offered = contract_offer(s);
+	pthread_mutex_unlock(&s->lock);
+	return (enum rte_vhost_msg_result)compat_answer(message, offered);
 }
 
 /* Takes what the library does not know out of the features that the guest has chosen. */
@@ -104,9 +111,11 @@ before_message(struct session *s, struct vhost_message *message)
 		session_judge(s);
 	}
 	s->is_in_message = true;
+	s->request = message->request;
 	attach_undo(s);
 	switch (message->request) {
 	case REQUEST_SET_FEATURES:
+		s->wanted = message->payload.u64;
 		note_features(s, message);
 		check_features(s, message);
 		break;
@@ -277,6 +286,8 @@ after_message(struct session *s, const struct vhost_message *message)
 		is_new = s->has_memory = true; /* it may be shared now, or not any more */
 		guard_set_memory(s->port->id, s->vid);
 	}
+	if (message->request == REQUEST_SET_FEATURES)
+		contract_note(s, s->wanted);
 	if (message->request == REQUEST_SET_LOG_BASE) {
 		s->has_log = true;
 		s->is_log_stale = false;

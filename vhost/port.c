@@ -12,6 +12,7 @@
 #include <rte_branch_prediction.h>
 #include "attach.h"
 #include "client.h"
+#include "contract.h"
 #include "details.h"
 #include "driver.h"
 #include "error.h"
@@ -37,6 +38,7 @@ vhost_close(struct port *port)
 	client_close(s);
 	session_close(s);
 	driver_stop(s);
+	contract_save(s);
 	registry_remove(s);
 	library_close(s);
 	session_destroy(s);
@@ -72,6 +74,9 @@ vhost_open(struct port *port, struct error *e)
 		goto fail;
 	}
 	port->priv = s;
+	err = contract_open(s, e);
+	if (err)
+		goto fail_registered;
 	pthread_mutex_lock(&s->lock);
 	session_judge(s);
 	pthread_mutex_unlock(&s->lock);
@@ -118,6 +123,12 @@ vhost_set_offloads(struct port *port, uint32_t offloads)
 	if (session_is_attached(s))
 		attach_offloads(s);
 	pthread_mutex_unlock(&s->lock);
+}
+
+static int
+vhost_set_pinned(struct port *port, bool is_pinned, struct error *e)
+{
+	return contract_set_pinned(port->priv, is_pinned, e);
 }
 
 static uint32_t
@@ -268,6 +279,7 @@ const struct port_ops vhost_port_ops = {
 	.close = vhost_close,
 	.set_mtu = vhost_set_mtu,
 	.set_offloads = vhost_set_offloads,
+	.set_pinned = vhost_set_pinned,
 	.rx = vhost_rx,
 	.release = vhost_release,
 	.tx = vhost_tx,

@@ -27,6 +27,8 @@
 #include <rte_vhost.h>
 
 #include "attach.h"
+#include "compat.h"
+#include "contract.h"
 #include "guard.h"
 #include "library.h"
 #include "log.h"
@@ -95,7 +97,8 @@ forget_guest(struct session *s)
 	s->has_log = s->is_log_stale = false;
 	s->n_regions = 0;
 	s->promised_mtu = 0;
-	s->features = s->uso = 0;
+	s->features = s->uso = s->offered = s->kept = 0;
+	s->was_stopped = false;
 	announce_forget(&s->announce);
 	guard_forget(s->port->id);
 	guard_forgive(s->port->id);
@@ -161,7 +164,12 @@ say_why_down(const struct session *s)
 {
 	struct port *port = s->port;
 
-	if (s->vid < 0 && s->client.access_error)
+	if (s->lacking) {
+		char text[REASON_MAX];
+
+		contract_explain(s, text, sizeof(text));
+		port_set_reason(port, "refused: %s", text);
+	} else if (s->vid < 0 && s->client.access_error)
 		port_set_reason(port, "can't connect to %s: %s: let vswitchd write to it",
 				port->conf.vhost.socket, strerror(s->client.access_error));
 	else if (s->vid < 0)
@@ -226,6 +234,7 @@ session_attend(struct session *s)
 	pthread_mutex_unlock(&s->lock);
 	if (is_hit) /* without the lock: see session_close() */
 		library_detach(s, false);
+	contract_save(s);
 }
 
 static int
@@ -233,6 +242,7 @@ new_connection(int vid)
 {
 	char path[UNIX_PATH_MAX + 1] = "";
 	struct session *s;
+	bool is_welcome = true;
 	int busy;
 
 	rte_vhost_get_ifname(vid, path, sizeof(path));
@@ -243,10 +253,13 @@ new_connection(int vid)
 	busy = s->vid;
 	if (busy < 0) {
 		forget_guest(s);
-		s->vid = vid;
 		s->peer = shared_find_peer(path, s->port->conf.vhost.is_client);
 		s->n_connections++;
-		registry_bind(vid, s);
+		is_welcome = contract_meet(s);
+		if (is_welcome) {
+			s->vid = vid;
+			registry_bind(vid, s);
+		}
 		session_judge(s);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -261,7 +274,7 @@ new_connection(int vid)
 				 s->port->conf.name, path);
 		return -1;
 	}
-	return 0;
+	return is_welcome ? 0 : -1;
 }
 
 static void
@@ -275,6 +288,8 @@ destroy_connection(int vid)
 	pthread_mutex_lock(&s->lock);
 	attach_undo(s);
 	library_detach(s, s->is_postcopy);
+	if (s->was_stopped)
+		contract_forget(s);
 	forget_guest(s);
 	session_judge(s);
 	pthread_mutex_unlock(&s->lock);
@@ -290,6 +305,7 @@ new_device(int vid)
 		return -1;
 	pthread_mutex_lock(&s->lock);
 	s->is_running = s->has_run = true;
+	s->was_stopped = false;
 	if (is_library(s)) {
 		if (!s->is_closing && attach_is_possible(s))
 			library_attach(s);
@@ -312,6 +328,7 @@ destroy_device(int vid)
 	attach_undo(s);
 	library_detach(s, s->is_postcopy);
 	s->is_running = false;
+	s->was_stopped = s->is_in_message && s->request == REQUEST_GET_VRING_BASE;
 	session_judge(s);
 	pthread_mutex_unlock(&s->lock);
 }

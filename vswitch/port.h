@@ -139,6 +139,7 @@ struct port_conf {
 		bool is_client;	      /* mode: client: we connect, QEMU listens */
 		bool is_library;      /* datapath: library: librte_vhost's own bursts */
 		bool has_viommu;      /* viommu: the guest may have one; only with is_library */
+		bool is_pinned;	      /* features: pin */
 		char owner[64];	      /* user, or empty: as it is */
 		char group[64];	      /* group, or empty: as it is */
 		uint32_t permissions; /* 0660 */
@@ -218,6 +219,12 @@ struct port_ops {
 	 * NULL: they don't depend on the configuration.
 	 */
 	void (*set_offloads)(struct port *port, uint32_t offloads);
+
+	/*
+	 * Control. The features that the port offers now stay the most that it offers, whatever a
+	 * later version could do; or not any more. 0 or -errno. NULL: not at run time.
+	 */
+	int (*set_pinned)(struct port *port, bool is_pinned, struct error *e);
 
 	/*
 	 * Worker. Takes at most batch->max frames of a receive queue (a device that gives only

@@ -21,9 +21,14 @@
 struct error;
 struct groups;
 
+enum {
+	SWITCH_STATE_MAX = 256 /* bytes of a path, with the final 0 */
+};
+
 /* What the config says of the switch itself, checked. */
 struct switch_conf {
 	char name[PORT_NAME_MAX];
+	char state[SWITCH_STATE_MAX]; /* directory of what outlives the daemon; "": nothing does */
 	uint16_t n_workers;
 	uint16_t workers[WORKERS_MAX]; /* CPUs */
 	uint32_t idle_max_us;	       /* 0: poll */

@@ -341,10 +341,10 @@ def test_not_a_socket():
 
 
 def test_no_directory():
-    """A socket in a directory that is not there."""
-    bad = {'name': 'bad', 'type': 'vhost-user', 'socket': 'nowhere/bad.sock'}
+    """A socket in a directory that is not there and can't be made."""
+    bad = {'name': 'bad', 'type': 'vhost-user', 'socket': '/proc/nowhere/bad.sock'}
     with Daemon({'ports': [GOOD, bad]}) as d:
-        assert_marked_down(d, 'bad', r'nowhere')
+        assert_marked_down(d, 'bad', r"can't make directory /proc/nowhere")
 
 
 def test_control_socket_in_use():

@@ -116,6 +116,7 @@ class Daemon:
         sw = config.setdefault('switch', {})
         sw.setdefault('control', self.socket)
         self.socket = sw['control']
+        sw.setdefault('state', os.path.join(self.dir, 'state'))
         sw.setdefault('hugepages', False)
         sw.setdefault('memory', '128M')
         sw.setdefault('idle', 'sleep')

@@ -26,6 +26,7 @@ static const char full[] =
 	"  idle: sleep\n"
 	"  idle_max_us: 1000\n"
 	"  control: /tmp/c.sock\n"
+	"  state: /tmp/state\n"
 	"  memory: 1G\n"
 	"  hugepages: false\n"
 	"  log: debug\n"
@@ -38,7 +39,8 @@ static const char full[] =
 	"     permissions: \"0600\", max_macs: 7, viommu: true, offloads: {tso: false},\n"
 	"     vm: {name: \"a \\\"vm\\\"\", nic: net0, mac: \"52:54:00:77:00:01\", memory: shared, "
 	"auto: true}}\n"
-	"  - {name: vm2, type: vhost-user, socket: /tmp/\xc3\xa4.sock}\n"
+	"  - {name: vm2, type: vhost-user, socket: /tmp/\xc3\xa4.sock, features: pin,\n"
+	"     selinux: \"system_u:object_r:svirt_image_t:s0:c1,c2\"}\n"
 	"  - {name: inband, type: tap, ifname: vs-inband, mac: \"52:54:00:77:00:FE\",\n"
 	"     backend: vhost-net,\n"
 	"     address: [10.77.0.254/24, \"fd77::fe/64\"], queues: 2, max_macs: 9}\n"
@@ -143,6 +145,7 @@ test_full(void **state)
 	assert_int_equal(conf->idle, CONF_IDLE_SLEEP);
 	assert_int_equal(conf->idle_max_us, 1000);
 	assert_string_equal(conf->control, "/tmp/c.sock");
+	assert_string_equal(conf->state, "/tmp/state");
 	assert_int_equal(conf->memory, 1 << 30);
 	assert_false(conf->hugepages);
 	assert_int_equal(conf->log, LOG_LEVEL_DEBUG);
@@ -165,12 +168,16 @@ test_full(void **state)
 	assert_int_equal(p[0].max_macs, 7);
 	assert_int_equal(p[0].n_lcores, 2);
 	assert_int_equal(p[0].lcores[0], 3);
-	assert_int_equal(conf->lines[0], 13);
+	assert_int_equal(conf->lines[0], 14);
+	assert_false(p[0].vhost.is_pinned);
+	assert_string_equal(p[0].vhost.selinux, "");
 
 	assert_false(p[1].vhost.is_client);
 	assert_false(p[1].vhost.is_library);
 	assert_false(p[1].vhost.has_viommu);
 	assert_int_equal(p[1].vhost.permissions, 0660);
+	assert_true(p[1].vhost.is_pinned);
+	assert_string_equal(p[1].vhost.selinux, "system_u:object_r:svirt_image_t:s0:c1,c2");
 	assert_int_equal(p[1].mtu, 1400);
 	assert_int_equal(p[1].offloads, OFFLOAD_ALL);
 	assert_int_equal(p[1].queues, 1);
@@ -297,6 +304,8 @@ test_same_port(void **state)
 		{0, offsetof(struct port_conf, vhost.vm.mac.ether_addr_octet[5]), 1},
 		{0, offsetof(struct port_conf, vhost.vm.memory), 1},
 		{0, offsetof(struct port_conf, vhost.vm.is_auto), 1},
+		{1, offsetof(struct port_conf, vhost.is_pinned), 1},
+		{1, offsetof(struct port_conf, vhost.selinux), 1},
 		{2, offsetof(struct port_conf, tap.ifname), 1},
 		{2, offsetof(struct port_conf, tap.backend), 3},
 		{2, offsetof(struct port_conf, tap.has_mac), 1},
@@ -386,8 +395,8 @@ test_add_and_del(void **state)
 	add_refused(
 		base, "{name: x, foo: 1}",
 		"foo: there is no such key; there are name, type, lcores, queues, mtu, max_macs, "
-		"offloads, socket, mode, datapath, viommu, owner, group, permissions, vm, ifname, "
-		"backend, mac, address, filter, "
+		"offloads, socket, mode, datapath, viommu, features, owner, group, permissions, vm, "
+		"selinux, ifname, backend, mac, address, filter, "
 		"vlans, pf, vf, num_vfs, pci, vlan, trust, spoofcheck, link_state, min_rate, "
 		"max_rate, devargs");
 	add_refused(base, "{name: vm3, type: tap, lcores: [2]}",
@@ -464,7 +473,7 @@ test_set(void **state)
 	assert_string_equal(p->name, "vm2");
 	assert_int_equal(p->mtu, 9000);
 	assert_int_equal(base->lines[1], 0);
-	assert_int_equal(base->lines[0], 13);
+	assert_int_equal(base->lines[0], 14);
 	assert_int_equal(base->lines[2], was->lines[2]);
 	/* and back: the rest of all ports is as it was */
 	set(&base, "{name: vm2, mtu: 1400}");

@@ -61,7 +61,7 @@ test_structure(void **state)
 		 "t.yaml:1: aliases (*name) are not allowed; write the value itself"},
 		{"switch: {<<: {name: a}}\n",
 		 "t.yaml:1: switch: <<: there is no such key; there are name, workers, idle, "
-		 "idle_max_us, control, memory, hugepages, log, mtu, fdb"},
+		 "idle_max_us, control, state, memory, hugepages, log, mtu, fdb"},
 		{"switch: {name: \"a\\0b\"}\n", "t.yaml:1: a value contains a control character or "
 						"line break, which no value may"},
 		{"switch: {name: \"a\\Lb\"}\n", "t.yaml:1: a value contains a control character or "
@@ -111,6 +111,8 @@ test_switch_keys(void **state)
 		 "t.yaml:1: switch: idle_max_us: \"1x\" is not a number"},
 		{"switch: {control: c.sock}",
 		 "t.yaml:1: switch: control: \"c.sock\" does not begin with /"},
+		{"switch: {state: var/lib}",
+		 "t.yaml:1: switch: state: \"var/lib\" does not begin with /"},
 		{"switch: {control: /tmp/}",
 		 "t.yaml:1: switch: control: \"/tmp/\" is a directory, not the path of a socket"},
 		{"switch: {memory: lots}",
@@ -189,6 +191,21 @@ test_port_keys(void **state)
 		{VM "  permissions: \"4755\"\n",
 		 "t.yaml:5: ports: vm1: permissions: \"4755\" is not octal and in 0000..0777, as "
 		 "\"0660\" is"},
+		{VM "  features: keep\n",
+		 "t.yaml:5: ports: vm1: features: \"keep\" is none of: auto, pin"},
+		{VM "  selinux: svirt_image_t\n",
+		 "t.yaml:5: ports: vm1: selinux: \"svirt_image_t\" is not the label of a file, as "
+		 "\"system_u:object_r:svirt_image_t:s0\" is"},
+		{VM "  selinux: \"a:b :c\"\n",
+		 "t.yaml:5: ports: vm1: selinux: \"a:b :c\" is not the label of a file, as "
+		 "\"system_u:object_r:svirt_image_t:s0\" is"},
+		{VM "  mode: client\n  selinux: \"u:r:t\"\n",
+		 "t.yaml:6: ports: vm1: selinux: QEMU makes the socket of a port with mode: client, "
+		 "and labels it"},
+		{TAP_ "  features: pin\n",
+		 "t.yaml:5: ports: in: features: only a port of type vhost-user has one"},
+		{TAP_ "  selinux: \"u:r:t\"\n",
+		 "t.yaml:5: ports: in: selinux: only a port of type vhost-user has one"},
 		{VM "  ifname: t0\n",
 		 "t.yaml:5: ports: vm1: ifname: only a port of type tap has one"},
 		{VM "  backend: net_tap\n",

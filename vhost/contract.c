@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* contract.c: see contract.h. */
+#include "contract.h"
+
+#include <errno.h>
+#include <linux/vhost_types.h>
+#include <stdio.h>
+
+#include "error.h"
+#include "feature.h"
+#include "hint.h"
+#include "log.h"
+#include "offload.h"
+#include "session.h"
+#include "switch.h"
+
+/* A migration goes on: that is no property of the guest. */
+static const uint64_t passing = 1ull << VHOST_F_LOG_ALL;
+
+/* All that such a port can do in this vswitchd, whatever is switched off. */
+static uint64_t
+can_do(const struct session *s)
+{
+	return feature_offered(OFFLOAD_ALL, &s->port->conf);
+}
+
+static int
+write_record(struct session *s, const struct record *r, struct error *e)
+{
+	return record_write(s->port->sw->conf.state, s->port->conf.name, r, e);
+}
+
+/* Why these features are not there, and what to do about it. */
+static const char *
+advice(const struct session *s, uint64_t features)
+{
+	uint64_t missing = features & ~can_do(s);
+	struct port_conf other = s->port->conf;
+
+	if (!missing && s->record.pinned && features & ~s->record.pinned)
+		return "`features: pin` keeps out";
+	if (!missing)
+		return "offloads switches off";
+	other.vhost.has_viommu = !other.vhost.has_viommu;
+	if (!(missing & ~feature_offered(OFFLOAD_ALL, &other)))
+		return "`viommu` decides on: set it back";
+	other = s->port->conf;
+	other.vhost.is_library = other.vhost.has_viommu = false;
+	if (s->port->conf.vhost.is_library && !(missing & ~feature_offered(OFFLOAD_ALL, &other)))
+		return "`datapath: library` does not have: set datapath to direct";
+	return "this version of vswitchd does not have: go back to the one before it";
+}
+
+int
+contract_set_pinned(struct session *s, bool is_pinned, struct error *e)
+{
+	struct record r;
+	uint64_t lost;
+	int err = 0;
+
+	pthread_mutex_lock(&s->lock);
+	r = s->record;
+	pthread_mutex_unlock(&s->lock);
+	lost = is_pinned ? r.pinned & ~can_do(s) : 0;
+	if (lost) {
+		char names[FEATURE_TEXT_MAX];
+
+		feature_text(lost, names);
+		return error_set(e, -ENOTSUP,
+				 "port %s: features: pinned with %s, which %s, or give the pin up "
+				 "with `features: auto`",
+				 s->port->conf.name, names, advice(s, lost));
+	}
+	if (is_pinned == (r.pinned != 0))
+		return 0;
+	r.pinned = is_pinned ? can_do(s) : 0;
+	err = write_record(s, &r, e);
+	pthread_mutex_lock(&s->lock);
+	if (!err)
+		s->record.pinned = r.pinned;
+	pthread_mutex_unlock(&s->lock);
+	return err;
+}
+
+int
+contract_open(struct session *s, struct error *e)
+{
+	const struct port_conf *conf = &s->port->conf;
+	int err = record_read(s->port->sw->conf.state, conf->name, &s->record, e);
+
+	if (err && conf->vhost.is_pinned)
+		return err;
+	if (err)
+		log_warn("%s", e->text);
+	err = contract_set_pinned(s, conf->vhost.is_pinned, e);
+	if (err && !conf->vhost.is_pinned) {
+		log_warn("%s", e->text);
+		err = 0;
+	}
+	return err;
+}
+
+/* It will come again and again: that is said once. */
+static void
+refuse(struct session *s, uint64_t lacking)
+{
+	char text[REASON_MAX];
+
+	if (s->lacking == lacking && s->refused == s->peer)
+		return;
+	s->lacking = lacking;
+	s->refused = s->peer;
+	contract_explain(s, text, sizeof(text));
+	log_err("port %s: QEMU (pid %d) is refused: %s", s->port->conf.name, (int)s->peer, text);
+}
+
+bool
+contract_meet(struct session *s)
+{
+	const struct record_guest *guest = &s->record.guest;
+
+	s->kept = s->offered = 0;
+	s->peer_start = record_start_of(s->peer);
+	if (s->peer != s->refused)
+		s->lacking = 0;
+	if (!s->peer || guest->pid != s->peer || guest->start != s->peer_start)
+		return true;
+	s->kept = guest->features;
+	if (!(s->kept & ~can_do(s)))
+		return true;
+	refuse(s, s->kept & ~can_do(s));
+	return false;
+}
+
+uint64_t
+contract_offer(const struct session *s)
+{
+	uint32_t offloads = atomic_load_explicit(&s->offloads, memory_order_relaxed);
+	uint64_t features = feature_offered(offloads, &s->port->conf);
+
+	if (s->record.pinned)
+		features &= s->record.pinned;
+	return features | s->kept;
+}
+
+bool
+contract_accepts(struct session *s, uint64_t features)
+{
+	uint64_t lacking = features & ~(s->offered ? s->offered : contract_offer(s));
+
+	if (!lacking)
+		return true;
+	refuse(s, lacking);
+	return false;
+}
+
+void
+contract_note(struct session *s, uint64_t features)
+{
+	struct record_guest now = {s->peer, s->peer_start, features & ~passing};
+	struct record_guest *was = &s->record.guest;
+
+	s->lacking = 0;
+	if (!now.pid || !now.start)
+		return;
+	if (was->pid == now.pid && was->start == now.start && was->features == now.features)
+		return;
+	*was = now;
+	s->is_record_new = true;
+	hint_post(HINT_PORT, s->port->id, 0);
+}
+
+void
+contract_forget(struct session *s)
+{
+	if (!s->record.guest.pid)
+		return;
+	s->record.guest = (struct record_guest){0};
+	s->is_record_new = true;
+	hint_post(HINT_PORT, s->port->id, 0);
+}
+
+void
+contract_save(struct session *s)
+{
+	struct record r;
+	struct error e;
+	bool is_new;
+
+	pthread_mutex_lock(&s->lock);
+	r = s->record;
+	is_new = s->is_record_new;
+	s->is_record_new = false;
+	pthread_mutex_unlock(&s->lock);
+	if (!is_new)
+		return;
+	if (write_record(s, &r, &e) == 0) {
+		s->has_save_failed = false;
+	} else if (!s->has_save_failed) {
+		s->has_save_failed = true;
+		log_warn("%s", e.text);
+	}
+}
+
+void
+contract_explain(const struct session *s, char *text, uint32_t len)
+{
+	char names[FEATURE_TEXT_MAX];
+
+	feature_text(s->lacking, names);
+	snprintf(text, len, "its guest uses %s, which %s, or start the guest's QEMU anew", names,
+		 advice(s, s->lacking));
+}
