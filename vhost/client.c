@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdalign.h>
 #include <string.h>
@@ -151,7 +152,8 @@ try_to_connect(struct session *s, enum client_cause cause)
 		driver_stop(s);
 	c->is_registered = false;
 	keep_watch(s);
-	error = access(s->port->conf.vhost.socket, W_OK) == 0 ? 0 : errno;
+	/* as connect() will be: with our capabilities, which access() does not look at */
+	error = faccessat(AT_FDCWD, s->port->conf.vhost.socket, W_OK, AT_EACCESS) == 0 ? 0 : errno;
 	set_access_error(s, error);
 	if (error) {
 		plan_next(c);

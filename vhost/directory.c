@@ -42,7 +42,7 @@ directory_check(const struct port_conf *conf, struct error *e)
 	if (!S_ISDIR(st.st_mode))
 		return error_set(e, -ENOTDIR, "port %s: socket: %s is not a directory", conf->name,
 				 above);
-	if (access(above, W_OK | X_OK) == 0)
+	if (faccessat(AT_FDCWD, above, W_OK | X_OK, AT_EACCESS) == 0)
 		return 0;
 	if (strcmp(above, dir) != 0)
 		return error_set(e, -errno,

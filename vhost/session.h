@@ -3,10 +3,10 @@
  * session.h: what there is between one vhost-user port and its guest: the protocol's state, and the
  * view of the guest's rings that workers use.
  *
- * Threads: librte_vhost calls back from its event thread, from its reconnect thread (a connection
- * made in client mode) and from the control thread (opening and closing a port). What they share
- * with the control thread is under the session's lock. Nobody holds that lock across a call that
- * may wait for a callback (rte_vhost_driver_start, _unregister).
+ * Threads: librte_vhost calls back from its event thread and from the control thread (opening and
+ * closing a port, and connecting in client mode). What they share with the control thread is under
+ * the session's lock. Nobody holds that lock across a call that may wait for a callback
+ * (rte_vhost_driver_start, _unregister).
  */
 #ifndef VHOST_SESSION_H
 #define VHOST_SESSION_H
