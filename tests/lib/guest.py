@@ -190,12 +190,14 @@ class Guest:
     """One virtual machine; all its files lie in workdir/name."""
 
     def __init__(self, name, workdir, image, nics=(), ip=None, accel=None, cpus=1, memory=256,
-                 share=True, qemu=QEMU, append='', devices=(), boot=None, room=''):
+                 share=True, qemu=QEMU, append='', devices=(), boot=None, room='',
+                 user=None):
         """ip: address/prefix of the first NIC. accel: kvm or tcg, default: what works here.
         memory: MiB. share: whether the guest's memory is shared, without which no vhost-user NIC
         works. append: more for the kernel's command line; devices: more for QEMU's, put before the
         NICs. boot: QEMU's words for how it boots, instead of the image's kernel. room: what follows
-        the size of the memory, for more to be plugged in."""
+        the size of the memory, for more to be plugged in. user: number of the user and group that QEMU runs as, who must
+        be able to read the image and to search workdir."""
         self.name = name
         self.qemu = qemu
         self.vhost_nics = list(nics)
@@ -205,6 +207,7 @@ class Guest:
         self.monitor = os.path.join(self.dir, 'monitor')
         self.agent_path = os.path.join(self.dir, 'agent')
         self.accel = accel or accelerator(image)
+        self.user = user
         self.process = None
         self.agent = None
         self.received = b''
@@ -222,6 +225,7 @@ class Guest:
                     '-initrd', os.path.join(image, 'initramfs'), '-append', self.append]
         self.command = [
             'setpriv', '--pdeathsig', 'KILL',  # no QEMU outlives who started it
+            *self._identity(),
             qemu, '-name', name, '-nodefaults', '-no-user-config', '-display', 'none',
             '-machine', 'q35,memory-backend=memory', '-accel', self.accel,
             '-cpu', 'host' if self.accel == 'kvm' else 'max,la57=off',
@@ -241,11 +245,20 @@ class Guest:
 
     # --- the machine
 
+    def _identity(self):
+        """setpriv's words for the user that QEMU runs as."""
+        if self.user is None:
+            return []
+        kvm = os.stat('/dev/kvm').st_gid if self.accel == 'kvm' else self.user
+        return [f'--reuid={self.user}', f'--regid={self.user}', f'--groups={kvm}']
+
     def start(self):
         """Starts QEMU; wait_ready() tells when the guest is there."""
         require_qemu(self.accel, self.qemu, self.vhost_nics)
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
+        if self.user is not None:
+            os.chown(self.dir, self.user, self.user)
         self.received = b''
         self.started = time.monotonic()
         with open(os.path.join(self.dir, 'qemu.log'), 'wb') as log:

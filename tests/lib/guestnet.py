@@ -50,7 +50,7 @@ class GuestNet:
         more: further arguments of Guest()."""
         port = self.ports[name]
         number = list(self.ports).index(station or name) + 1
-        nic = Nic(self.daemon.path(f'{name}.sock'), mac=f'52:54:00:77:00:{number:02x}',
+        nic = Nic(self.daemon.path(port['socket']), mac=f'52:54:00:77:00:{number:02x}',
                   server=port.get('mode') == 'client', queues=port.get('queues', 1),
                   **self.nics.get(name, {}))
         return Guest(name, self.daemon.dir, self.image, [nic], ip=f'10.77.0.{number}/24',
