@@ -380,7 +380,7 @@ test_add_and_del(void **state)
 	assert_int_equal(less->n_ports, 7);
 	assert_null(conf_find_port(less, "vm1"));
 	assert_string_equal(less->ports[0].name, "vm2");
-	assert_int_equal(less->lines[0], 17);
+	assert_int_equal(less->lines[0], 18);
 	conf_free(less);
 	assert_int_equal(conf_del_port(base, "vm3", &less, &e), -ENOENT);
 	assert_string_equal(e.text, "port vm3: there is no such port");
