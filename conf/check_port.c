@@ -196,8 +196,9 @@ check_label(const struct where *w, const char *text, struct port_conf *port, str
 				  "\"system_u:object_r:svirt_image_t:s0\" is",
 				  text);
 	if (port->vhost.is_client)
-		return check_fail(w, "selinux", -1, e,
-				  "QEMU makes the socket of a port with mode: client, and labels it");
+		return check_fail(
+			w, "selinux", -1, e,
+			"QEMU makes the socket of a port with mode: client, and labels it");
 	snprintf(port->vhost.selinux, sizeof(port->vhost.selinux), "%s", text);
 	return 0;
 }

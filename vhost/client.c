@@ -111,14 +111,15 @@ keep_watch(struct session *s)
 
 	c->watch = -1;
 	if (all.inotify_fd >= 0)
-		c->watch = watch_add(all.inotify_fd, s->port->conf.vhost.socket, c->awaited, &error);
+		c->watch =
+			watch_add(all.inotify_fd, s->port->conf.vhost.socket, c->awaited, &error);
 	if (before >= 0 && before != c->watch && is_watch_free(before))
 		inotify_rm_watch(all.inotify_fd, before);
 	if (c->watch < 0 && error != c->watch_error)
 		log_warn("port %s: socket: inotify can't watch for %s: %s%s: the port looks for it "
 			 "once a second",
 			 s->port->conf.name, s->port->conf.vhost.socket, strerror(error),
-			 error == ENOSPC ? ": raise fs.inotify.max_user_watches"
+			 error == ENOSPC   ? ": raise fs.inotify.max_user_watches"
 			 : error == EMFILE ? ": raise fs.inotify.max_user_instances"
 					   : "");
 	c->watch_error = c->watch < 0 ? error : 0;

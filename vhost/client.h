@@ -39,11 +39,11 @@ struct client {
 	uint32_t delay_ms;    /* the last one; 0: none so far */
 	uint64_t eager_until_ns;
 	enum client_cause cause, connected_by;
-	bool is_registered; /* with librte_vhost */
+	bool is_registered;   /* with librte_vhost */
 	_Atomic bool is_lost; /* any thread: set; control: taken back */
 
-	int watch;			 /* inotify's number of the directory; -1: none */
-	int watch_error;		 /* errno why there is none; 0 */
+	int watch;	  /* inotify's number of the directory; -1: none */
+	int watch_error;  /* errno why there is none; 0 */
 	int access_error; /* under the lock: errno why the socket is not ours to use; 0 */
 	char awaited[UNIX_PATH_MAX + 1]; /* name in that directory */
 };

@@ -96,7 +96,8 @@ feature_text(uint64_t features, char text[FEATURE_TEXT_MAX])
 		for (size_t i = 0; i < sizeof(feature_names) / sizeof(feature_names[0]); i++)
 			if (feature_names[i].bit == bit)
 				name = feature_names[i].name;
-		len += (size_t)snprintf(text + len, FEATURE_TEXT_MAX - len, "%s%s", len ? " " : "", name ? name : number);
+		len += (size_t)snprintf(text + len, FEATURE_TEXT_MAX - len, "%s%s", len ? " " : "",
+					name ? name : number);
 	}
 }
 

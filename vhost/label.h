@@ -2,8 +2,8 @@
 /*
  * label.h: the SELinux label of files that this thread makes.
  *
- * What libselinux's setfscreatecon() does is one write to a file of the kernel's: that is done here,
- * so that a socket has its label from birth, and no library is needed.
+ * What libselinux's setfscreatecon() does is one write to a file of the kernel's: that is done
+ * here, so that a socket has its label from birth, and no library is needed.
  *
  * Threads: any; the label is the calling thread's.
  */

@@ -22,8 +22,8 @@ parse(FILE *file, struct record *r)
 	int pid;
 	char c;
 
-	if (fscanf(file, "pinned 0x%" SCNx64 " guest %d %" SCNu64 " 0x%" SCNx64 "%*[\n]", &r->pinned,
-		   &pid, &r->guest.start, &r->guest.features) != 4 ||
+	if (fscanf(file, "pinned 0x%" SCNx64 " guest %d %" SCNu64 " 0x%" SCNx64 "%*[\n]",
+		   &r->pinned, &pid, &r->guest.start, &r->guest.features) != 4 ||
 	    pid < 0 || fscanf(file, "%c", &c) == 1)
 		return false;
 	r->guest.pid = pid;

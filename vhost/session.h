@@ -90,16 +90,16 @@ struct session {
 	uint64_t features;     /* negotiated, as of the last attach */
 	uint64_t uso;	       /* those of them that the library does not know, FEATURE_USO */
 	/* contract.h */
-	struct record record;	/* as it is in its file, or is to be */
-	bool is_record_new;	/* it is to be */
-	bool was_stopped;	/* QEMU has stopped the guest's device, and not started it again */
-	uint32_t request;	/* the message before_message() was called for last */
-	uint64_t peer_start;	/* when the process at the other end was started; 0: not known */
-	uint64_t kept;		/* features that it had agreed on with a vswitchd before us */
-	uint64_t offered;	/* to it; 0: it has not asked */
-	uint64_t wanted;	/* by the message that is being handled */
-	uint64_t lacking;	/* for which the last process was refused; 0: it was not */
-	pid_t refused;		/* that process */
+	struct record record; /* as it is in its file, or is to be */
+	bool is_record_new;   /* it is to be */
+	bool was_stopped;     /* QEMU has stopped the guest's device, and not started it again */
+	uint32_t request;     /* the message before_message() was called for last */
+	uint64_t peer_start;  /* when the process at the other end was started; 0: not known */
+	uint64_t kept;	      /* features that it had agreed on with a vswitchd before us */
+	uint64_t offered;     /* to it; 0: it has not asked */
+	uint64_t wanted;      /* by the message that is being handled */
+	uint64_t lacking;     /* for which the last process was refused; 0: it was not */
+	pid_t refused;	      /* that process */
 	uint64_t n_connections, n_attaches; /* since the port was opened */
 };
 

@@ -165,8 +165,7 @@ socket_begin(const struct port_conf *conf, mode_t *before, struct error *e)
 				 "off: leave the key out",
 				 conf->name);
 	if (err)
-		return error_set(e, err,
-				 "port %s: selinux: can't give the socket the label %s: %s",
+		return error_set(e, err, "port %s: selinux: can't give the socket the label %s: %s",
 				 conf->name, conf->vhost.selinux,
 				 err == -EINVAL ? "the policy does not know it" : strerror(-err));
 	*before = umask(0177);

@@ -196,8 +196,8 @@ class Guest:
         memory: MiB. share: whether the guest's memory is shared, without which no vhost-user NIC
         works. append: more for the kernel's command line; devices: more for QEMU's, put before the
         NICs. boot: QEMU's words for how it boots, instead of the image's kernel. room: what follows
-        the size of the memory, for more to be plugged in. user: number of the user and group that QEMU runs as, who must
-        be able to read the image and to search workdir."""
+        the size of the memory, for more to be plugged in. user: number of the user and group that
+        QEMU runs as, who must be able to read the image and to search workdir."""
         self.name = name
         self.qemu = qemu
         self.vhost_nics = list(nics)

@@ -395,7 +395,8 @@ test_add_and_del(void **state)
 	add_refused(
 		base, "{name: x, foo: 1}",
 		"foo: there is no such key; there are name, type, lcores, queues, mtu, max_macs, "
-		"offloads, socket, mode, datapath, viommu, features, owner, group, permissions, vm, "
+		"offloads, socket, mode, datapath, viommu, features, owner, group, permissions, "
+		"vm, "
 		"selinux, ifname, backend, mac, address, filter, "
 		"vlans, pf, vf, num_vfs, pci, vlan, trust, spoofcheck, link_state, min_rate, "
 		"max_rate, devargs");

@@ -200,7 +200,8 @@ test_port_keys(void **state)
 		 "t.yaml:5: ports: vm1: selinux: \"a:b :c\" is not the label of a file, as "
 		 "\"system_u:object_r:svirt_image_t:s0\" is"},
 		{VM "  mode: client\n  selinux: \"u:r:t\"\n",
-		 "t.yaml:6: ports: vm1: selinux: QEMU makes the socket of a port with mode: client, "
+		 "t.yaml:6: ports: vm1: selinux: QEMU makes the socket of a port with mode: "
+		 "client, "
 		 "and labels it"},
 		{TAP_ "  features: pin\n",
 		 "t.yaml:5: ports: in: features: only a port of type vhost-user has one"},
