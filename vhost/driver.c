@@ -69,6 +69,22 @@ listen_for_guest(const struct port_conf *conf, struct error *e)
 	return err;
 }
 
+/* See session.h: `connecting` is held across a call of the library's that waits for no callback. */
+static int
+connect_to_guest(struct session *s, struct error *e)
+{
+	const struct port_conf *conf = &s->port->conf;
+	int err;
+
+	pthread_mutex_lock(&s->connecting);
+	err = rte_vhost_driver_start(conf->vhost.socket);
+	pthread_mutex_unlock(&s->connecting);
+	if (err)
+		return error_set(e, -ENOTCONN, "port %s: socket: nobody listens on %s", conf->name,
+				 conf->vhost.socket);
+	return 0;
+}
+
 int
 driver_start(struct session *s, struct error *e)
 {
@@ -89,13 +105,8 @@ driver_start(struct session *s, struct error *e)
 	    rte_vhost_driver_callback_register(path, &session_device_ops) != 0)
 		err = error_set(e, -EIO, "port %s: librte_vhost does not take the port's features",
 				conf->name);
-	else if (!conf->vhost.is_client)
-		err = listen_for_guest(conf, e);
-	else if (rte_vhost_driver_start(path) != 0)
-		err = error_set(e, -ENOTCONN, "port %s: socket: nobody listens on %s", conf->name,
-				path);
 	else
-		err = 0;
+		err = conf->vhost.is_client ? connect_to_guest(s, e) : listen_for_guest(conf, e);
 	if (err) {
 		if (!conf->vhost.is_client) /* a guest may have come already */
 			session_close(s);

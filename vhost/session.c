@@ -40,6 +40,7 @@ struct session *
 session_create(struct port *port)
 {
 	struct session *s = aligned_alloc(alignof(struct session), sizeof(*s));
+	pthread_mutexattr_t recursive;
 
 	if (!s)
 		return NULL;
@@ -50,6 +51,10 @@ session_create(struct port *port)
 	atomic_init(&s->view, NULL);
 	atomic_init(&s->offloads, port->conf.offloads);
 	atomic_init(&s->library_vid, -1);
+	pthread_mutexattr_init(&recursive);
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&s->connecting, &recursive);
+	pthread_mutexattr_destroy(&recursive);
 	pthread_mutex_init(&s->lock, NULL);
 	for (uint32_t i = 0; i < PORT_QUEUES_MAX; i++) {
 		ring_reset(&s->rx[i]);
@@ -81,6 +86,7 @@ session_destroy(struct session *s)
 	if (!s)
 		return;
 	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->connecting);
 	free(s);
 }
 
@@ -285,6 +291,9 @@ destroy_connection(int vid)
 	if (!s)
 		return;
 	registry_bind(vid, NULL);
+	/* until the library has noted it: what follows this callback takes it out of its list */
+	pthread_mutex_lock(&s->connecting);
+	pthread_mutex_unlock(&s->connecting);
 	pthread_mutex_lock(&s->lock);
 	attach_undo(s);
 	library_detach(s, s->is_postcopy);

@@ -66,6 +66,14 @@ struct session {
 	struct ring rx[PORT_QUEUES_MAX];
 	struct ring tx[PORT_QUEUES_MAX];
 
+	/*
+	 * mode client: the control thread's while it connects. The library shows a new connection
+	 * to its event thread before it puts it into its own list: if it has ended by then, it must
+	 * not be taken out before (destroy_connection). Recursive: the control thread may have to
+	 * end it itself. Nothing else is waited for under it; it comes before the lock.
+	 */
+	pthread_mutex_t connecting;
+
 	pthread_mutex_t lock; /* of all below */
 	int vid;	      /* librte_vhost's number of the connection; -1: not connected */
 	pid_t peer;	      /* process at the other end; 0: not known */

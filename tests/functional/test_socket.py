@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import stat
+import threading
 import time
 
 import pytest
@@ -228,6 +229,44 @@ def test_peer_that_hangs_up():
             peer, _ = s.accept()
             with peer:
                 wait_connected(d)
+
+
+@contextlib.contextmanager
+def busy_with(path):
+    """A front-end that always has a message for the switch, whose library's thread never sleeps."""
+    ends = threading.Event()
+
+    def ask():
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(path)
+            while not ends.is_set():
+                s.sendall(b'\x01\0\0\0\x01\0\0\0\0\0\0\0')  # GET_FEATURES
+                assert s.recv(100)
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        ends.set()
+        thread.join()
+
+
+def test_peer_that_hangs_up_while_we_connect():
+    """The connection ends before librte_vhost has noted it in full: it must not be taken out of the
+    library's list before it was put in."""
+    with Daemon({'ports': [client(), server()]}, preload=['tests/lib/slowvhost.so']) as d:
+        with busy_with(d.path('s.sock')):
+            for _ in range(5):
+                with listening(d.path('c.sock')) as s:
+                    s.accept()[0].close()
+                    time.sleep(0.2)
+                os.unlink(d.path('c.sock'))
+            wait_connected(d, connected=False)
+            with listening(d.path('c.sock')) as s:
+                peer, _ = s.accept()
+                with peer:
+                    wait_connected(d)
 
 
 def test_one_watch_for_a_directory():
