@@ -148,6 +148,7 @@ try_to_connect(struct session *s, enum client_cause cause)
 
 	if (is_connected(s))
 		return;
+	c->tried_ns = now_ns();
 	event_del(c->timer);
 	if (c->is_registered)
 		driver_stop(s);
@@ -163,8 +164,11 @@ try_to_connect(struct session *s, enum client_cause cause)
 	c->connected_by = cause;
 	error = driver_start(s, &e);
 	c->is_registered = error == 0;
-	if (error && error != -ENOTCONN)
+	if (error == -ENOTCONN)
+		error = 0;
+	if (error && error != c->start_error) /* it will come again and again */
 		log_err("%s", e.text);
+	c->start_error = error;
 	/* also if it was refused, or has ended by now: client_lost() may have been said before */
 	if (!is_connected(s))
 		plan_next(c);
@@ -222,6 +226,21 @@ is_awaited(const struct client *c, const struct inotify_event *event)
 	return event->len > 0 && strcmp(event->name, c->awaited) == 0;
 }
 
+/* At once, but not for each event of one who makes and removes files all the time. */
+static void
+try_after_event(struct session *s)
+{
+	struct client *c = &s->client;
+
+	be_eager(c);
+	if (now_ns() - c->tried_ns >= DELAY_FIRST_MS * 1000000ull) {
+		try_to_connect(s, CLIENT_INOTIFY);
+	} else if (!is_connected(s)) {
+		plan_next(c);
+		c->cause = CLIENT_INOTIFY;
+	}
+}
+
 static void
 take_inotify(const struct inotify_event *event)
 {
@@ -230,8 +249,7 @@ take_inotify(const struct inotify_event *event)
 			continue;
 		if (event->mask & IN_IGNORED) /* the kernel has removed it */
 			s->client.watch = -1;
-		be_eager(&s->client);
-		try_to_connect(s, CLIENT_INOTIFY);
+		try_after_event(s);
 	}
 }
 

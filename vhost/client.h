@@ -38,6 +38,8 @@ struct client {
 	struct event *timer;  /* NULL: not opened */
 	uint32_t delay_ms;    /* the last one; 0: none so far */
 	uint64_t eager_until_ns;
+	uint64_t tried_ns; /* when last */
+	int start_error;   /* why librte_vhost did not take the port then; 0 */
 	enum client_cause cause, connected_by;
 	bool is_registered;   /* with librte_vhost */
 	_Atomic bool is_lost; /* any thread: set; control: taken back */

@@ -231,6 +231,28 @@ def test_peer_that_hangs_up():
                 wait_connected(d)
 
 
+def test_events_without_end():
+    """Who touches a dead socket all the time has the switch try no more often than it does anyway
+    when it expects something."""
+    with Daemon({'switch': {'log': 'debug'}, 'ports': [client()]}) as d:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(d.path('c.sock'))
+            time.sleep(1.2)
+            before = d.log().count('failed to connect')
+            end, n = time.monotonic() + 1, 0
+            while time.monotonic() < end:
+                os.chmod(d.path('c.sock'), 0o700 | n % 2)
+                os.utime(d.path('c.sock'))
+                os.chmod(d.path('c.sock'), 0o700)
+                with open(d.path('other'), 'w', encoding='ascii'):
+                    pass
+                os.unlink(d.path('other'))
+                n += 1
+            tries = d.log().count('failed to connect') - before
+            print(f'{tries} attempts, touched {n} times')
+            assert n > 1000 and tries < 300
+
+
 @contextlib.contextmanager
 def busy_with(path):
     """A front-end that always has a message for the switch, whose library's thread never sleeps."""
