@@ -69,12 +69,18 @@ set_rights(const char *dir, uid_t uid, gid_t gid, mode_t mode)
 	return err;
 }
 
+/* All of it or nothing: the next one who looks would take half of it for what is to be so. */
 static int
 make_one(const char *dir, uid_t uid, gid_t gid, mode_t mode)
 {
-	if (mkdir(dir, 0700) == 0)
-		return set_rights(dir, uid, gid, mode);
-	return errno == EEXIST ? 0 : -errno;
+	int err;
+
+	if (mkdir(dir, 0700) != 0)
+		return errno == EEXIST ? 0 : -errno;
+	err = set_rights(dir, uid, gid, mode);
+	if (err)
+		rmdir(dir);
+	return err;
 }
 
 int

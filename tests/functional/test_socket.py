@@ -132,6 +132,20 @@ def test_no_right_to_make_a_directory():
                 'Permission denied') in d.port('s')['reason']
 
 
+def test_no_right_to_give_a_directory_away():
+    """What can't be made as asked is not left behind half made: the next attempt would take it for
+    a directory that somebody has made so."""
+    port = client('q', 'run/q.sock', owner='daemon')
+    with Daemon({'ports': [port]}, start=False, wrap=NOBODY) as d:
+        os.chown(d.dir, 65534, -1)
+        for _ in range(2):
+            d.start()
+            assert (f"can't make directory {d.path('run')}: Operation not permitted"
+                    in d.port('q')['reason'])
+            assert not os.path.exists(d.path('run'))
+            d.stop()
+
+
 @pytest.mark.skipif(os.path.exists('/sys/fs/selinux/enforce'), reason='SELinux is on')
 def test_label_without_selinux():
     """A label that can't be given is an error, and no socket is made."""
