@@ -211,14 +211,18 @@ apply_change(struct plan *plan, const struct port_conf *from, const struct port_
 	     struct error *e)
 {
 	struct port *port = switch_port_find(plan->sw, to->name);
+	struct error other;
 	int rc = 0;
 
 	if (!port)
 		return error_set(e, -ENOENT, "port %s: there is no such port", to->name);
 	if (from->mtu != to->mtu)
 		rc = apply_mtu(port, to, e);
-	if (!rc && from->vhost.is_pinned != to->vhost.is_pinned)
+	if (!rc && from->vhost.is_pinned != to->vhost.is_pinned) {
 		rc = apply_pinned(port, to, e);
+		if (rc && from->mtu != to->mtu && apply_mtu(port, from, &other) != 0)
+			log_err("going back to the former configuration: %s", other.text);
+	}
 	if (!rc && from->offloads != to->offloads)
 		apply_offloads(port, to);
 	return rc;

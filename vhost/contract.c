@@ -100,16 +100,20 @@ contract_open(struct session *s, struct error *e)
 	return err;
 }
 
-/* It will come again and again: that is said once. */
+/* It will come again and again: that is said once, and not much more often of one that asks for
+ * something else each time. */
 static void
 refuse(struct session *s, uint64_t lacking)
 {
 	char text[REASON_MAX];
+	uint32_t suppressed;
 
 	if (s->lacking == lacking && s->refused == s->peer)
 		return;
 	s->lacking = lacking;
 	s->refused = s->peer;
+	if (!log_allowed(&s->refusals, &suppressed))
+		return;
 	contract_explain(s, text, sizeof(text));
 	log_err("port %s: QEMU (pid %d) is refused: %s", s->port->conf.name, (int)s->peer, text);
 }

@@ -48,6 +48,7 @@ session_create(struct port *port)
 	guard_forgive(port->id);
 	s->port = port;
 	s->vid = s->unsound = -1;
+	s->refusals = (struct log_limit){.burst = 5, .interval_s = 60};
 	atomic_init(&s->view, NULL);
 	atomic_init(&s->offloads, port->conf.offloads);
 	atomic_init(&s->library_vid, -1);

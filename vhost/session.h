@@ -19,6 +19,7 @@
 
 #include "announce.h"
 #include "client.h"
+#include "log.h"
 #include "memory.h"
 #include "port.h"
 #include "record.h"
@@ -108,6 +109,7 @@ struct session {
 	uint64_t wanted;      /* by the message that is being handled */
 	uint64_t lacking;     /* for which the last process was refused; 0: it was not */
 	pid_t refused;	      /* that process */
+	struct log_limit refusals;
 	uint64_t n_connections, n_attaches; /* since the port was opened */
 };
 

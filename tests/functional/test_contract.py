@@ -185,6 +185,18 @@ def test_takes_what_was_not_offered(port, kind, asks):
                                     "off, or start the guest's QEMU anew")
 
 
+def test_refusals_without_end(port):
+    """A front-end that wants something else each time does not fill the log."""
+    for bit in range(40, 54):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(port.path)
+            ask(s, 2, struct.pack('=Q', port.offered() | 1 << bit))
+            assert s.recv(100) == b''
+        wait_until('refused', lambda bit=bit: f'uses bit {bit},' in port.shown['reason'])
+    assert port.daemon.log().count('is refused') == 5
+
+
 def test_pin(port, guests):
     """A pinned port offers what it did at first, whatever a later version could do, and beside it
     `offloads` works as ever; unpinned, it offers all again."""
@@ -249,6 +261,15 @@ def test_no_place_for_the_record(guests):
         guests.add('g', port.path, features=WANTED)
         daemon.wait_link('vm1')
         daemon.wait_log(r"WARN +port vm1: features: can't write /proc/state/vm1\.features")
+
+
+def test_pin_that_is_refused_changes_nothing():
+    """What was asked for beside it is as it was, too."""
+    with Daemon({'switch': {'state': '/proc/state'},
+                 'ports': [{'name': 'vm1', 'type': 'vhost-user', 'socket': 'vm1.sock'}]}) as daemon:
+        said = daemon.ctl_fail('port', 'set', 'vm1', 'mtu=1400', 'features=pin')
+        assert "can't write /proc/state/vm1.features" in said
+        assert daemon.port('vm1')['mtu'] == 1500
 
 
 def test_record_that_is_garbage(port):
