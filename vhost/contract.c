@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <linux/vhost_types.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "error.h"
 #include "feature.h"
@@ -13,6 +15,10 @@
 #include "offload.h"
 #include "session.h"
 #include "switch.h"
+
+enum {
+	SAVE_NS = 1000000000,
+};
 
 /* A migration goes on: that is no property of the guest. */
 static const uint64_t passing = 1ull << VHOST_F_LOG_ALL;
@@ -170,7 +176,7 @@ contract_note(struct session *s, uint64_t features)
 	if (was->pid == now.pid && was->start == now.start && was->features == now.features)
 		return;
 	*was = now;
-	s->is_record_new = true;
+	atomic_store_explicit(&s->is_record_new, true, memory_order_relaxed);
 	hint_post(HINT_PORT, s->port->id, 0);
 }
 
@@ -180,24 +186,33 @@ contract_forget(struct session *s)
 	if (!s->record.guest.pid)
 		return;
 	s->record.guest = (struct record_guest){0};
-	s->is_record_new = true;
+	atomic_store_explicit(&s->is_record_new, true, memory_order_relaxed);
 	hint_post(HINT_PORT, s->port->id, 0);
 }
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
 void
-contract_save(struct session *s)
+contract_save(struct session *s, bool is_last)
 {
 	struct record r;
 	struct error e;
-	bool is_new;
 
+	if (!atomic_load_explicit(&s->is_record_new, memory_order_relaxed) ||
+	    (!is_last && s->saved_ns && now_ns() - s->saved_ns < SAVE_NS))
+		return;
 	pthread_mutex_lock(&s->lock);
 	r = s->record;
-	is_new = s->is_record_new;
-	s->is_record_new = false;
+	atomic_store_explicit(&s->is_record_new, false, memory_order_relaxed);
 	pthread_mutex_unlock(&s->lock);
-	if (!is_new)
-		return;
+	s->saved_ns = now_ns();
 	if (write_record(s, &r, &e) == 0) {
 		s->has_save_failed = false;
 	} else if (!s->has_save_failed) {

@@ -42,8 +42,12 @@ void contract_note(struct session *s, uint64_t features);
 /* Locked: it hangs up, and its guest was stopped before. */
 void contract_forget(struct session *s);
 
-/* Control: writes what has changed; what goes wrong is logged. */
-void contract_save(struct session *s);
+/*
+ * Control: writes what has changed, but a second after the last time at the soonest, because a
+ * guest can change it as often as it likes, and a disk takes its time; is_last: in any case. What
+ * goes wrong is logged.
+ */
+void contract_save(struct session *s, bool is_last);
 
 /* Locked: why the process with s->lacking was refused: "its guest uses ..., which ...". */
 void contract_explain(const struct session *s, char *text, uint32_t len);

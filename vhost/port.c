@@ -38,7 +38,7 @@ vhost_close(struct port *port)
 	client_close(s);
 	session_close(s);
 	driver_stop(s);
-	contract_save(s);
+	contract_save(s, true);
 	registry_remove(s);
 	library_close(s);
 	session_destroy(s);
@@ -271,6 +271,12 @@ vhost_attend(struct port *port)
 	session_attend(port->priv);
 }
 
+static void
+vhost_tick(struct port *port)
+{
+	contract_save(port->priv, false);
+}
+
 const struct port_ops vhost_port_ops = {
 	.type = "vhost-user",
 	.peer = "guest",
@@ -286,4 +292,5 @@ const struct port_ops vhost_port_ops = {
 	.notify = vhost_notify,
 	.show = details_report,
 	.attend = vhost_attend,
+	.tick = vhost_tick,
 };

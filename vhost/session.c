@@ -241,7 +241,7 @@ session_attend(struct session *s)
 	pthread_mutex_unlock(&s->lock);
 	if (is_hit) /* without the lock: see session_close() */
 		library_detach(s, false);
-	contract_save(s);
+	contract_save(s, false);
 }
 
 static int

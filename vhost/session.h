@@ -58,10 +58,12 @@ struct session {
 	struct backlog *backlogs[PORT_QUEUES_MAX]; /* likewise; NULL but with viommu */
 	bool is_translating; /* vhost thread: the message is one of translations */
 
-	struct announce announce;  /* direct path */
-	struct client client;	   /* mode client */
-	bool has_save_failed;	   /* control: of the record */
-	_Atomic uint32_t offloads; /* control: wo; that the port may use: enum offload */
+	struct announce announce;   /* direct path */
+	struct client client;	    /* mode client */
+	bool has_save_failed;	    /* control: of the record */
+	uint64_t saved_ns;	    /* control: when it was written last; 0: not so far */
+	_Atomic bool is_record_new; /* it is to be; under the lock: set; control: taken back */
+	_Atomic uint32_t offloads;  /* control: wo; that the port may use: enum offload */
 
 	/* beside the views; see ring.h */
 	struct ring rx[PORT_QUEUES_MAX];
@@ -100,7 +102,6 @@ struct session {
 	uint64_t uso;	       /* those of them that the library does not know, FEATURE_USO */
 	/* contract.h */
 	struct record record; /* as it is in its file, or is to be */
-	bool is_record_new;   /* it is to be */
 	bool was_stopped;     /* QEMU has stopped the guest's device, and not started it again */
 	uint32_t request;     /* the message before_message() was called for last */
 	uint64_t peer_start;  /* when the process at the other end was started; 0: not known */

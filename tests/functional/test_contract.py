@@ -2,10 +2,12 @@
 """test_contract.py: the features that a port and its guest have agreed on, from one daemon to the
 next: kept where they can be, refused by name where not, and pinned."""
 
+import contextlib
 import os
 import re
 import socket
 import struct
+import time
 
 import pytest
 
@@ -13,6 +15,7 @@ from daemon import Daemon, wait_until
 from rawguest import CSUM, GUEST_CSUM, HOST_TSO4, HOST_USO, IN_ORDER, RawGuests
 from vguest import GuestError
 
+LOG_ALL = 1 << 26
 WANTED = CSUM | GUEST_CSUM | HOST_TSO4 | HOST_USO
 TSO_OFF = {'offloads': {'tso': False}}
 
@@ -195,6 +198,26 @@ def test_refusals_without_end(port):
             assert s.recv(100) == b''
         wait_until('refused', lambda bit=bit: f'uses bit {bit},' in port.shown['reason'])
     assert port.daemon.log().count('is refused') == 5
+
+
+def test_other_features_all_the_time(port):
+    """However often a guest changes its mind, the record is written once a second; the last word is
+    in it in the end."""
+    offered = port.offered()
+    seen = set()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(port.path)
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            for features in [offered, offered & ~HOST_TSO4] * 20:
+                ask(s, 2, struct.pack('=Q', features))  # SET_FEATURES
+            with contextlib.suppress(FileNotFoundError):
+                seen.add(os.stat(port.record).st_mtime_ns)
+        ask(s, 2, struct.pack('=Q', offered & ~HOST_USO))
+        wait_until('the last ones', lambda: port.recorded()[2] == offered & ~(HOST_USO | LOG_ALL))
+    print(f'written {len(seen)} times')
+    assert 1 <= len(seen) <= 4
 
 
 def test_pin(port, guests):
