@@ -3,6 +3,7 @@
 #include "record.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -22,12 +23,24 @@ parse(FILE *file, struct record *r)
 	int pid;
 	char c;
 
-	if (fscanf(file, "pinned 0x%" SCNx64 " guest %d %" SCNu64 " 0x%" SCNx64 "%*[\n]",
+	if (fscanf(file, "pinned 0x%16" SCNx64 " guest %10d %20" SCNu64 " 0x%16" SCNx64 "%*[\n]",
 		   &r->pinned, &pid, &r->guest.start, &r->guest.features) != 4 ||
 	    pid < 0 || fscanf(file, "%c", &c) == 1)
 		return false;
 	r->guest.pid = pid;
 	return true;
+}
+
+/* Follows no link, and waits for nobody who may write to a FIFO. NULL: errno. */
+static FILE *
+open_file(const char *path, int flags, const char *mode)
+{
+	int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, mode);
+
+	if (fd >= 0 && !file)
+		close(fd);
+	return file;
 }
 
 int
@@ -41,7 +54,7 @@ record_read(const char *dir, const char *port, struct record *r, struct error *e
 	if (!dir[0])
 		return 0;
 	snprintf(path, sizeof(path), "%s/%s.features", dir, port);
-	file = fopen(path, "re");
+	file = open_file(path, O_RDONLY, "r");
 	if (!file && errno == ENOENT)
 		return 0;
 	if (!file)
@@ -62,9 +75,11 @@ record_read(const char *dir, const char *port, struct record *r, struct error *e
 static int
 write_new(const char *path, const struct record *r)
 {
-	FILE *file = fopen(path, "we");
+	FILE *file;
 	bool is_good;
 
+	unlink(path); /* of a vswitchd that was killed */
+	file = open_file(path, O_WRONLY | O_CREAT | O_EXCL, "w");
 	if (!file)
 		return -errno;
 	is_good = fprintf(file, format, r->pinned, (int)r->guest.pid, r->guest.start,

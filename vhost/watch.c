@@ -3,6 +3,7 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -83,8 +84,9 @@ watch_add(int inotify_fd, const char *path, char name[UNIX_PATH_MAX + 1], int *e
 			*error = errno;
 			return -1;
 		}
-		/* what came between the look and the watch was not told: look again */
-		if (access(below, F_OK) != 0)
+		/* what came between the look and the watch was not told: look again; with our
+		 * capabilities, which access() does not look at */
+		if (faccessat(AT_FDCWD, below, F_OK, AT_EACCESS) != 0)
 			return watch;
 	}
 	*error = EAGAIN;

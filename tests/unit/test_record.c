@@ -123,6 +123,38 @@ test_garbage(void **state)
 	}
 }
 
+/* What others put into a directory that they may write to is neither followed nor waited for. */
+static void
+test_others(void **state)
+{
+	char file_new[112], far[96];
+	struct error e;
+	struct record r;
+	struct stat st;
+
+	(void)state;
+	snprintf(file_new, sizeof(file_new), "%s.new", file);
+	snprintf(far, sizeof(far), "%s/far", root);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	assert_int_equal(mkfifo(file, 0600), 0);
+	assert_int_equal(record_read(dir, "p", &r, &e), -EINVAL);
+	assert_int_equal(unlink(file), 0);
+
+	assert_int_equal(symlink(far, file_new), 0);
+	assert_int_equal(record_write(dir, "p", &full, &e), 0);
+	assert_int_equal(access(far, F_OK), -1);
+	assert_int_equal(lstat(file, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_int_equal(mkfifo(file_new, 0600), 0);
+	assert_int_equal(record_write(dir, "p", &full, &e), 0);
+
+	assert_int_equal(rename(file, far), 0);
+	assert_int_equal(symlink(far, file), 0);
+	assert_int_equal(record_read(dir, "p", &r, &e), -ELOOP);
+	assert_int_equal(r.pinned, 0);
+	assert_int_equal(unlink(far), 0);
+}
+
 static void
 test_start(void **state)
 {
@@ -143,6 +175,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_directory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_others, setup, teardown),
 		cmocka_unit_test(test_start),
 	};
 
