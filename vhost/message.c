@@ -7,7 +7,9 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <rte_vhost.h>
@@ -214,6 +216,23 @@ make_nonblocking(int fd)
 		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+/*
+ * Who asks and does not read what we answer would have the event thread wait for it, again with
+ * each message, whatever becomes of that one: the connection ends here. A socket is writable as
+ * long as three quarters of its room are free, some 70 answers; QEMU waits for each.
+ */
+static bool
+has_room_for_answers(const struct session *s)
+{
+	struct pollfd room = {.fd = s->fd, .events = POLLOUT};
+
+	if (s->fd < 0 || poll(&room, 1, 0) != 0)
+		return true;
+	warn_refused(s, "QEMU does not read the answers to its messages: disconnected");
+	shutdown(s->fd, SHUT_RDWR);
+	return false;
+}
+
 static enum rte_vhost_msg_result
 pre_message(int vid, void *context)
 {
@@ -222,6 +241,8 @@ pre_message(int vid, void *context)
 
 	if (!s)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	if (!has_room_for_answers(s))
+		return (enum rte_vhost_msg_result)compat_refuse(message);
 	if (message->request == REQUEST_GET_QUEUE_NUM)
 		return (enum rte_vhost_msg_result)compat_answer_queue_num(message,
 									  s->port->conf.queues);

@@ -23,6 +23,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #include <rte_vhost.h>
 
@@ -36,6 +38,10 @@
 #include "registry.h"
 #include "shared.h"
 
+enum {
+	PATIENCE_S = 3,
+};
+
 struct session *
 session_create(struct port *port)
 {
@@ -47,7 +53,7 @@ session_create(struct port *port)
 	memset(s, 0, sizeof(*s));
 	guard_forgive(port->id);
 	s->port = port;
-	s->vid = s->unsound = -1;
+	s->vid = s->fd = s->unsound = -1;
 	s->refusals = (struct log_limit){.burst = 5, .interval_s = 60};
 	atomic_init(&s->view, NULL);
 	atomic_init(&s->offloads, port->conf.offloads);
@@ -95,7 +101,7 @@ session_destroy(struct session *s)
 static void
 forget_guest(struct session *s)
 {
-	s->vid = -1;
+	s->vid = s->fd = -1;
 	s->peer = 0;
 	s->ready = s->told = s->left = 0;
 	s->is_running = s->is_in_message = s->has_failed = false;
@@ -244,6 +250,20 @@ session_attend(struct session *s)
 	contract_save(s, false);
 }
 
+/*
+ * The library's event thread, which is one for all ports, waits for the rest of a message and for
+ * room for its answers: not for ever, and rte_vhost_driver_unregister() with it. QEMU writes a
+ * message in one piece.
+ */
+static void
+limit_patience(int fd)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE_S};
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+}
+
 static int
 new_connection(int vid)
 {
@@ -260,7 +280,9 @@ new_connection(int vid)
 	busy = s->vid;
 	if (busy < 0) {
 		forget_guest(s);
-		s->peer = shared_find_peer(path, s->port->conf.vhost.is_client);
+		s->fd = shared_find_connection(path, s->port->conf.vhost.is_client);
+		limit_patience(s->fd);
+		s->peer = shared_find_peer(s->fd);
 		s->n_connections++;
 		is_welcome = contract_meet(s);
 		if (is_welcome) {

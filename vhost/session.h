@@ -79,6 +79,7 @@ struct session {
 
 	pthread_mutex_t lock; /* of all below */
 	int vid;	      /* librte_vhost's number of the connection; -1: not connected */
+	int fd;		      /* of the connection, the library's; -1: not known */
 	pid_t peer;	      /* process at the other end; 0: not known */
 	uint32_t ready;	      /* rings that the guest has set up and enabled, bit per ring */
 	uint32_t told;	      /* of which QEMU said another place than we, likewise */

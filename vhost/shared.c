@@ -35,29 +35,34 @@ is_listening(int fd)
 }
 
 /* librte_vhost keeps the connection's descriptor to itself: ours is the one with that path. */
-pid_t
-shared_find_peer(const char *path, bool is_client)
+int
+shared_find_connection(const char *path, bool is_client)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	const struct dirent *entry;
-	pid_t peer = 0;
+	int found = -1;
 
 	if (!dir)
-		return 0;
-	while (peer == 0 && (entry = readdir(dir))) {
-		struct ucred cred;
-		socklen_t len = sizeof(cred);
+		return -1;
+	while (found < 0 && (entry = readdir(dir))) {
 		char *end;
 		int fd = (int)strtol(entry->d_name, &end, 10);
 
-		if (*end || end == entry->d_name || !has_path(fd, path, is_client) ||
-		    is_listening(fd))
-			continue;
-		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
-			peer = cred.pid;
+		if (*end == 0 && end != entry->d_name && has_path(fd, path, is_client) &&
+		    !is_listening(fd))
+			found = fd;
 	}
 	closedir(dir);
-	return peer;
+	return found;
+}
+
+pid_t
+shared_find_peer(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 ? cred.pid : 0;
 }
 
 bool

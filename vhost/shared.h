@@ -14,10 +14,13 @@
 #include <sys/types.h>
 
 /*
- * The process at the other end of our connected socket with that path (the path is ours if we
- * listen, theirs if we connected); 0 if it can't be found.
+ * Our connected socket with that path (the path is ours if we listen, theirs if we connected): a
+ * descriptor that stays librte_vhost's; -1 if it can't be found.
  */
-pid_t shared_find_peer(const char *path, bool is_client);
+int shared_find_connection(const char *path, bool is_client);
+
+/* The process at the other end of a connection; 0 if it can't be found. */
+pid_t shared_find_peer(int fd);
 
 /*
  * Does process pid map the file behind fd, and only privately? false if that can't be found out.

@@ -364,6 +364,48 @@ def test_socket_that_is_not_ours():
 
 # --- when guests connect
 
+GET_FEATURES = b'\x01\0\0\0\x01\0\0\0\0\0\0\0'
+
+
+def stop_within(s):
+    """The head of a message, without the 8 bytes that it says come."""
+    s.sendall(b'\x02\0\0\0\x01\0\0\0\x08\0\0\0')
+
+
+def read_nothing(s):
+    """Questions until nobody takes any more."""
+    s.settimeout(0.5)
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        while True:
+            s.sendall(GET_FEATURES * 100)
+
+
+def read_no_acknowledgement(s):
+    """The same, with SET_OWNER and a wish for an answer each time."""
+    s.sendall(b'\x10\0\0\0\x01\0\0\0\x08\0\0\0' + b'\x08\0\0\0\0\0\0\0')  # REPLY_ACK
+    s.settimeout(0.5)
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        while True:
+            s.sendall(b'\x03\0\0\0\x09\0\0\0\0\0\0\0' * 100)
+
+
+@pytest.mark.parametrize('misbehave', [stop_within, read_nothing, read_no_acknowledgement])
+def test_peer_that_stops(misbehave):
+    """A peer that stops in the middle of a message, or does not read answers, loses its connection
+    when it has had time enough: others wait so long at most, and its port can be deleted."""
+    with Daemon({'ports': [server('x', 'x.sock'), server()]}) as d:
+        with socket.socket(socket.AF_UNIX) as bad, socket.socket(socket.AF_UNIX) as good:
+            bad.connect(d.path('x.sock'))
+            wait_connected(d, 'x')
+            misbehave(bad)
+            good.settimeout(10)
+            good.connect(d.path('s.sock'))
+            good.sendall(GET_FEATURES)
+            assert len(good.recv(100)) == 20
+            wait_connected(d, 'x', False)
+            d.ctl('port', 'del', 'x')
+
+
 def test_guest_is_seen_at_once():
     """A guest that connects to a port that was just made has its first answer long before the
     library's own second is over; of ten at least nine, since the machine may be busy."""
