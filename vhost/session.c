@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <rte_vhost.h>
 
@@ -264,6 +265,25 @@ limit_patience(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 }
 
+/*
+ * Is it a port of ours with mode: client that has connected? A link in the place of its socket can
+ * lead it here, and would keep the guest out.
+ */
+static bool
+is_ours(const struct session *s)
+{
+	static struct log_limit limit = {.burst = 5, .interval_s = 60}; /* event thread's */
+	uint32_t suppressed;
+
+	if (s->port->conf.vhost.is_client || s->peer != getpid())
+		return false;
+	if (log_allowed(&limit, &suppressed))
+		log_warn("port %s: refused a connection of vswitchd itself: the socket of a port "
+			 "with mode: client leads to %s: look for a link there",
+			 s->port->conf.name, s->port->conf.vhost.socket);
+	return true;
+}
+
 static int
 new_connection(int vid)
 {
@@ -284,7 +304,7 @@ new_connection(int vid)
 		limit_patience(s->fd);
 		s->peer = shared_find_peer(s->fd);
 		s->n_connections++;
-		is_welcome = contract_meet(s);
+		is_welcome = contract_meet(s) && !is_ours(s);
 		if (is_welcome) {
 			s->vid = vid;
 			registry_bind(vid, s);

@@ -406,6 +406,20 @@ def test_peer_that_stops(misbehave):
             d.ctl('port', 'del', 'x')
 
 
+def test_link_to_another_port():
+    """Who may write to the directory of a port that connects can have it connect to another port's
+    socket, with the switch's rights: that one's guest is served all the same."""
+    with Daemon({'ports': [client(), server()]}) as d:
+        os.symlink(d.path('s.sock'), d.path('c.sock'))
+        d.wait_log('WARN +port s: refused a connection of vswitchd itself')
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(d.path('s.sock'))
+            wait_connected(d, 's')
+            assert details(d, 's')['peer_pid'] == os.getpid()
+            time.sleep(1.5)
+            assert details(d, 's')['peer_pid'] == os.getpid()
+
+
 def test_guest_is_seen_at_once():
     """A guest that connects to a port that was just made has its first answer long before the
     library's own second is over; of ten at least nine, since the machine may be busy."""
