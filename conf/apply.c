@@ -86,7 +86,16 @@ apply_can_change(const struct plan *plan, const struct port_conf *from, const st
 	return conf_same_port(from, &same);
 }
 
-/* Those that go come first: what they hold may be what those that come need. */
+static bool
+apply_unpins(const struct port_conf *from, const struct port_conf *to)
+{
+	return from->vhost.is_pinned && !to->vhost.is_pinned;
+}
+
+/*
+ * Those that go come first: what they hold may be what those that come need. Those that give a pin
+ * up come last: what was pinned could not be had back.
+ */
 static int
 apply_plan(struct plan *plan, const struct conf_failed *was_failed, struct error *e)
 {
@@ -117,7 +126,15 @@ apply_plan(struct plan *plan, const struct conf_failed *was_failed, struct error
 				       to);
 		else if (!from || !apply_can_change(plan, from, to))
 			apply_add_step(plan, STEP_ADD, NULL, to);
-		else if (!conf_same_port(from, to))
+		else if (!apply_unpins(from, to) && !conf_same_port(from, to))
+			apply_add_step(plan, STEP_CHANGE, from, to);
+	}
+	for (uint32_t i = 0; i < next->n_ports; i++) {
+		const struct port_conf *to = &next->ports[i];
+		const struct port_conf *from = old ? conf_find_port(old, to->name) : NULL;
+
+		if (from && apply_unpins(from, to) && !apply_failed_has(was_failed, from->name) &&
+		    apply_can_change(plan, from, to))
 			apply_add_step(plan, STEP_CHANGE, from, to);
 	}
 	return 0;

@@ -305,3 +305,21 @@ def test_record_that_is_garbage(port):
     port.daemon.wait_log(f'WARN +port vm1: features: {port.record} is not what vswitchd writes')
     port.restart(features='pin')
     assert f'{port.record} is not what vswitchd writes: remove it' in port.shown['reason']
+
+
+def test_pin_is_kept_when_all_is_refused(port):
+    """A configuration that unpins a port and is then refused leaves what was pinned as it was."""
+    port.restart(features='pin')
+    port.daemon.kill9()
+    port.edit(PINNED, lambda n: n & ~HOST_USO)
+    port.daemon.start()
+    pinned = port.recorded()[0]
+    assert not pinned & HOST_USO
+    with open(port.daemon.path('state/vm2.features'), 'w', encoding='ascii') as f:
+        f.write('garbage\n')
+    port.daemon.write({'ports': [
+        {'name': 'vm1', 'type': 'vhost-user', 'socket': 'vm1.sock'},
+        {'name': 'vm2', 'type': 'vhost-user', 'socket': 'vm2.sock', 'features': 'pin'}]})
+    said = port.daemon.ctl_fail('config', 'apply', port.daemon.config_file)
+    assert 'vm2.features is not what vswitchd writes' in said
+    assert port.recorded()[0] == pinned
