@@ -2,6 +2,7 @@
 /* guard.c: see guard.h. */
 #include "guard.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -63,9 +64,12 @@ replace_page(uintptr_t at)
 {
 	static const uint64_t sizes[] = {4096, 2 << 20, 1 << 30};
 
-	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		if (map_zeroes(at & ~(sizes[i] - 1), sizes[i]))
 			return true;
+		if (errno != EINVAL) /* else it is a part of a larger page */
+			return false;
+	}
 	return false;
 }
 
@@ -77,11 +81,13 @@ handle_sigbus(int sig, siginfo_t *info, void *context)
 	uint16_t port = 0;
 	uint64_t size = 0;
 	bool is_done = false;
+	int err = errno;
 
 	(void)context;
 	if (info->si_code > 0 && find(at, &port, &start, &size)) {
-		/* all of it: page by page would take a signal and a mapping each */
-		is_done = map_zeroes(start, size);
+		/* all of it: page by page would take a signal and a mapping each. That is left for
+		 * a log in huge pages: the library does not say of which size they are. */
+		is_done = map_zeroes(start, size) || replace_page(at);
 	} else if (info->si_code > 0 && current >= 0) {
 		port = (uint16_t)current;
 		is_done = replace_page(at);
@@ -92,6 +98,7 @@ handle_sigbus(int sig, siginfo_t *info, void *context)
 	}
 	if (!atomic_exchange_explicit(&guards[port].is_hit, true, memory_order_release))
 		hint_post(HINT_PORT, port, 0);
+	errno = err;
 }
 
 static void
