@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -169,19 +170,38 @@ warn_refused(const struct session *s, const char *what)
 		log_warn("port %s: %s", s->port->conf.name, what);
 }
 
-/* Behind the end of a file there is nothing to be touched; see guard.h. */
 static bool
-has_memory_files(const struct vhost_message *message)
+can_map(int fd, uint64_t len)
 {
-	for (uint32_t i = 0; i < message->payload.memory.n && i < GUARD_LOG; i++) {
+	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+
+	return at != MAP_FAILED && munmap(at, len) == 0;
+}
+
+/*
+ * Why guest memory can't be as the message says, or NULL. Behind the end of a file there is nothing
+ * to be touched; see guard.h. Whatever else the library would find wrong is found here: it looks
+ * with the old memory unmapped, and then lets the workers of its own bursts go on with that.
+ */
+static const char *
+judge_memory(const struct vhost_message *message)
+{
+	uint32_t n = message->payload.memory.n;
+
+	if (n > GUARD_LOG || compat_fd(message, n) >= 0)
+		return "guest memory has more regions or files than there can be: refused";
+	for (uint32_t i = 0; i < n; i++) {
 		uint64_t size = message->payload.memory.regions[i].size;
-		uint64_t offset = message->payload.memory.regions[i].offset;
+		uint64_t end = message->payload.memory.regions[i].offset + size;
 		int fd = compat_fd(message, i);
 
-		if (fd >= 0 && (offset + size < size || !guard_file_fits(fd, offset + size)))
-			return false;
+		if (fd >= 0 && (end < size || !guard_file_fits(fd, end)))
+			return "guest memory is longer than the file that QEMU passes for it: "
+			       "refused";
+		if (fd < 0 || size == 0 || !can_map(fd, end))
+			return "guest memory can't be mapped: refused";
 	}
-	return true;
+	return NULL;
 }
 
 /*
@@ -238,6 +258,7 @@ pre_message(int vid, void *context)
 {
 	struct session *s = registry_of(vid);
 	struct vhost_message *message = context;
+	const char *why;
 
 	if (!s)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
@@ -256,9 +277,8 @@ pre_message(int vid, void *context)
 		make_nonblocking(compat_fd(message, 0));
 	if (message->request == REQUEST_SET_LOG_BASE)
 		check_log(s, message);
-	if (message->request == REQUEST_SET_MEM_TABLE && !has_memory_files(message)) {
-		warn_refused(s, "guest memory is longer than the file that QEMU passes for it: "
-				"refused");
+	if (message->request == REQUEST_SET_MEM_TABLE && (why = judge_memory(message)) != NULL) {
+		warn_refused(s, why);
 		return (enum rte_vhost_msg_result)compat_refuse(message);
 	}
 	if (is_harmless(message->request))

@@ -354,3 +354,39 @@ def test_file_that_is_too_short(kind):
         fe.enable(fe.rings[0], True)
         check_traffic(net, fe)
         assert 'longer than' in net.daemon.log()
+
+
+@pytest.mark.parametrize('kind', ['server', 'library'])
+def test_memory_that_fails(kind):
+    """A table of memory that can't be mapped is refused while frames come and go: the one before
+    stays in use, and when its file is cut all the same that hurts nobody else."""
+    with bed(kind) as (net, fe, _):
+        net.add_port('b', 'server')
+        fe.start()
+        net.daemon.wait_link('x')
+        check_traffic(net, fe)
+        large = os.memfd_create('large')
+        os.ftruncate(large, 1 << 62)
+        region = struct.pack('=QQQQ', 0, MEMORY, 0, 0)
+        bad = [(struct.pack('=II', 1, 0) + region, []),
+               (struct.pack('=II', 1, 0) + region, [fe.file] * 2),
+               (struct.pack('=II', 9, 0) + 8 * region, [fe.file] * 8),
+               (struct.pack('=IIQQQQ', 1, 0, 0, 0, 0, 0), [fe.file]),
+               (struct.pack('=IIQQQQ', 1, 0, 0, 1 << 62, 0, 0), [large]),
+               (struct.pack('=II', 1, 0) + region, [fe.kicks[0]])]
+        before = memfds(net.daemon.pid)
+        for table, files in 5 * bad:
+            net['a'].send_many([net.frame('a', 'x', n) for n in range(40)])
+            assert not fe.set(SET_MEM_TABLE, table, files)
+            fe.recv(40)
+            check_traffic(net, fe)
+        assert memfds(net.daemon.pid) == before
+        os.close(large)
+        net['b'].recv(10 ** 6, 0.1)  # flooded
+        net.learn()
+        os.ftruncate(fe.file, 0)
+        net['a'].send_many([net.frame('a', 'x', n) for n in range(100)])
+        assert not fe.set(SET_MEM_TABLE, bad[0][0])
+        wait_until('the reason', lambda: 'cut a file short' in net.daemon.port('x')['reason'])
+        frames = [net.frame('a', 'b', n) for n in range(100)]
+        net.check_frames([f for _, f in net.exchange('a', 'b', frames)], frames, 'beside it')
