@@ -63,6 +63,12 @@ library_attach(struct session *s)
 	/* we poll: guests need not kick */
 	for (uint32_t i = 0; i < n; i++)
 		rte_vhost_enable_guest_notification(s->vid, (uint16_t)i, 0);
+	library_show(s);
+}
+
+void
+library_show(struct session *s)
+{
 	library_update(s);
 	atomic_store_explicit(&s->library_segments,
 			      feature_from_guest(s->features) & OFFLOAD_SEGMENTS,
@@ -79,12 +85,22 @@ library_update(struct session *s)
 }
 
 void
-library_detach(struct session *s, bool is_hidden)
+library_hide(struct session *s)
 {
-	if (atomic_load_explicit(&s->library_vid, memory_order_relaxed) >= 0)
-		port_set_offloads(s->port, 0); /* see attach_undo() */
-	if (atomic_exchange_explicit(&s->library_vid, -1, memory_order_acq_rel) >= 0 || is_hidden)
+	if (atomic_load_explicit(&s->library_vid, memory_order_relaxed) < 0)
+		return;
+	port_set_offloads(s->port, 0); /* see attach_undo() */
+	atomic_store_explicit(&s->library_vid, -1, memory_order_release);
+	s->is_hidden = true;
+}
+
+void
+library_detach(struct session *s)
+{
+	library_hide(s);
+	if (s->is_hidden)
 		rcu_synchronize();
+	s->is_hidden = false;
 }
 
 uint32_t

@@ -123,7 +123,9 @@ before_message(struct session *s, struct vhost_message *message)
 		check_features(s, message);
 		break;
 	case REQUEST_SET_MEM_TABLE:
-		/* the old memory is unmapped now; if the message fails there is none */
+		/* the old memory is unmapped now; if the message fails there is none. The
+		 * library has the locks of its rings: no burst goes on. */
+		library_hide(s);
 		guard_set_memory(s->port->id, -1);
 		s->has_memory = s->is_memory_known = false;
 		break;
@@ -132,12 +134,13 @@ before_message(struct session *s, struct vhost_message *message)
 		 * here that is nobody of ours */
 		s->is_postcopy = true;
 		/* no waiting here: a burst that has begun still finds the old memory */
-		atomic_store_explicit(&s->library_vid, -1, memory_order_relaxed);
+		library_hide(s);
 		session_judge(s);
 		break;
 	case REQUEST_RESET_OWNER:
 		/* the library forgets rings and memory and does not say so; it unmaps the log, but
 		 * not its own note of where it was */
+		library_detach(s); /* no lock of the library is held in this message */
 		guard_forget(s->port->id);
 		s->ready = s->told = s->left = 0;
 		s->has_memory = s->is_memory_known = false;
@@ -306,14 +309,28 @@ note_place(struct session *s, const struct vhost_message *message, uint32_t numb
 	}
 }
 
+/* Of a port that is being closed only until session_close() has seen the last worker go. */
+static bool
+may_watch(const struct session *s)
+{
+	return !s->is_closing || s->is_hidden;
+}
+
 static void
 watch_log(const struct session *s)
 {
 	uint64_t base = 0, size = 0;
 
-	if (rte_vhost_get_log_base(s->vid, &base, &size) == 0)
+	if (may_watch(s) && rte_vhost_get_log_base(s->vid, &base, &size) == 0)
 		guard_set(s->port->id, GUARD_LOG, (const void *)(uintptr_t)base, size,
 			  (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+static bool
+can_attach_library(struct session *s)
+{
+	return s->is_running && !s->is_closing && s->port->conf.vhost.is_library &&
+	       attach_is_possible(s);
 }
 
 static void
@@ -325,7 +342,10 @@ after_message(struct session *s, const struct vhost_message *message)
 	s->is_in_message = s->has_failed = false;
 	if (message->request == REQUEST_SET_MEM_TABLE) {
 		is_new = s->has_memory = true; /* it may be shared now, or not any more */
-		guard_set_memory(s->port->id, s->vid);
+		if (may_watch(s))
+			guard_set_memory(s->port->id, s->vid);
+		if (can_attach_library(s))
+			library_show(s);
 	}
 	if (message->request == REQUEST_SET_FEATURES)
 		contract_note(s, s->wanted);
@@ -345,7 +365,7 @@ after_message(struct session *s, const struct vhost_message *message)
 	if (message->request == REQUEST_POSTCOPY_END) {
 		is_new = true;
 		s->is_postcopy = false;
-		if (s->is_running && s->port->conf.vhost.is_library && attach_is_possible(s))
+		if (can_attach_library(s))
 			library_attach(s); /* no lock of the library is held in this message */
 	}
 	if (s->is_running && !s->port->conf.vhost.is_library)

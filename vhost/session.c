@@ -36,6 +36,7 @@
 #include "library.h"
 #include "log.h"
 #include "message.h"
+#include "rcu.h"
 #include "registry.h"
 #include "shared.h"
 
@@ -79,13 +80,17 @@ session_close(struct session *s)
 	pthread_mutex_lock(&s->lock);
 	s->is_closing = true;
 	attach_undo(s);
-	is_hidden = s->is_postcopy;
-	s->is_postcopy = false;	   /* waited for below: destroy_device must not */
-	guard_forget(s->port->id); /* librte_vhost unmaps it, and does not call back */
+	library_hide(s);
+	is_hidden = s->is_hidden;
 	pthread_mutex_unlock(&s->lock);
 	/* without the lock: a worker may spin on a queue that a message handler, which waits for
-	 * our lock, holds */
-	library_detach(s, is_hidden);
+	 * our lock, holds. A connection that ends meanwhile waits, too, by library_detach(). */
+	if (is_hidden)
+		rcu_synchronize();
+	pthread_mutex_lock(&s->lock);
+	s->is_hidden = false;	   /* rte_vhost_driver_unregister must not wait for it */
+	guard_forget(s->port->id); /* it unmaps the memory, and does not call back */
+	pthread_mutex_unlock(&s->lock);
 }
 
 void
@@ -202,7 +207,8 @@ say_why_down(const struct session *s)
 				      "guest's memory is here");
 	else if (!s->is_running)
 		port_set_reason(port, "QEMU is connected, the guest's driver is not up");
-	else if (s->is_in_message && !is_library(s)) /* it has failed: else nobody asks */
+	else if (is_library(s) ? !s->has_memory
+			       : s->is_in_message) /* it has failed: else nobody asks */
 		port_set_reason(port, "a vhost-user message of QEMU failed: its rings are off");
 	else
 		return false;
@@ -241,13 +247,13 @@ session_attend(struct session *s)
 	bool is_hit = guard_is_hit(s->port->id);
 
 	pthread_mutex_lock(&s->lock);
-	if (is_hit)
+	if (is_hit) {
 		attach_undo(s);
+		library_hide(s); /* to wait is for who gives the number back */
+	}
 	if (is_hit || (!s->is_in_message && find_fault(s) >= 0))
 		session_judge(s);
 	pthread_mutex_unlock(&s->lock);
-	if (is_hit) /* without the lock: see session_close() */
-		library_detach(s, false);
 	contract_save(s, false);
 }
 
@@ -339,7 +345,7 @@ destroy_connection(int vid)
 	pthread_mutex_unlock(&s->connecting);
 	pthread_mutex_lock(&s->lock);
 	attach_undo(s);
-	library_detach(s, s->is_postcopy);
+	library_detach(s);
 	if (s->was_stopped)
 		contract_forget(s);
 	forget_guest(s);
@@ -378,7 +384,7 @@ destroy_device(int vid)
 		return;
 	pthread_mutex_lock(&s->lock);
 	attach_undo(s);
-	library_detach(s, s->is_postcopy);
+	library_detach(s);
 	s->is_running = false;
 	s->was_stopped = s->is_in_message && s->request == REQUEST_GET_VRING_BASE;
 	session_judge(s);

@@ -87,6 +87,7 @@ struct session {
 	uint16_t left_at[SESSION_RINGS_MAX]; /* the place that we said */
 	bool is_postcopy;		     /* it goes on: its memory may block who touches it */
 	bool is_closing;       /* the port is being closed: nothing is attached any more */
+	bool is_hidden;	       /* library: a worker may use a number that was taken from it */
 	bool is_running;       /* between new_device and destroy_device */
 	bool has_run;	       /* it was, since client.c has asked */
 	bool is_in_message;    /* a message that may change rings is being handled, or has failed */

@@ -5,14 +5,17 @@ order: logs of dirty pages that come, go, and can't be used."""
 import contextlib
 import mmap
 import os
+import random
+import socket
 import struct
+import time
 
 import pytest
 
 from daemon import wait_until
-from frontend import (AVAIL, BUFFER, GET_FEATURES, LOG_ALL, PROTOCOL_RARP, RESET_OWNER, SEND_RARP,
-                      SET_FEATURES, SET_LOG_BASE, SET_MEM_TABLE, SIZE, USED, WRITE, MEMORY,
-                      Frontend)
+from frontend import (AVAIL, BUFFER, GET_FEATURES, LOG_ALL, NEED_REPLY, PROTOCOL_RARP, RESET_OWNER,
+                      SEND_RARP, SET_FEATURES, SET_LOG_BASE, SET_MEM_TABLE, SIZE, USED, WRITE,
+                      MEMORY, Frontend)
 from marks import choose
 from net import Net
 from test_leaks import fds
@@ -388,5 +391,46 @@ def test_memory_that_fails(kind):
         net['a'].send_many([net.frame('a', 'x', n) for n in range(100)])
         assert not fe.set(SET_MEM_TABLE, bad[0][0])
         wait_until('the reason', lambda: 'cut a file short' in net.daemon.port('x')['reason'])
+        frames = [net.frame('a', 'b', n) for n in range(100)]
+        net.check_frames([f for _, f in net.exchange('a', 'b', frames)], frames, 'beside it')
+
+
+def leave(net, fe, way):
+    """The guest's memory is cut while frames come, and it goes in that way."""
+    os.ftruncate(fe.file, 0)
+    if way == 'noticed':
+        net['a'].send_many([net.frame('a', 'x', n) for n in range(200)])
+        time.sleep(random.random() * 0.12)  # the control thread looks every 0.1 s
+    elif way == 'reset':
+        fe.message(RESET_OWNER)
+    elif way == 'memory':
+        fe.message(SET_MEM_TABLE, struct.pack('=IIQQQQ', 1, 0, 0, MEMORY, 0, 0), (), NEED_REPLY)
+    fe.sock.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('kind', ['server', 'library'])
+def test_leaves_under_load(kind):
+    """Guests whose memory is cut while they go, and while their ports are deleted, hurt nobody."""
+    with Net({'a': 'server', 'b': 'server'}) as net:
+        d = net.daemon
+        net.macs['x'] = '02:00:00:00:0f:01'
+        net.kinds['x'] = kind
+        ways = ['noticed', 'reset', 'memory', 'at once']
+        for n in range(200):
+            if n % 3 == 0:
+                d.add({'name': 'x', 'type': 'vhost-user', 'socket': 'x.sock',
+                       'datapath': 'library' if kind == 'library' else 'direct'})
+            with Frontend(d.path('x.sock')) as fe:
+                fe.start()
+                d.wait_link('x')
+                net['a'].send_many([net.frame('a', 'x', i) for i in range(200)])
+                leave(net, fe, ways[n % len(ways)])
+                if n % 3 == 2:
+                    d.ctl('port', 'del', 'x')
+                else:
+                    wait_until('forgotten', lambda: 'waiting for' in d.port('x')['reason'])
+        net['b'].recv(10 ** 6, 0.5)  # flooded
+        net.learn()
         frames = [net.frame('a', 'b', n) for n in range(100)]
         net.check_frames([f for _, f in net.exchange('a', 'b', frames)], frames, 'beside it')
