@@ -41,9 +41,9 @@ enum {
  * take about a fiftieth of it.
  */
 struct tap_queue {
-	alignas(64) uint64_t next_poll; /* worker only; TSC */
-	uint64_t gap;			/* worker only; TSC cycles */
-	struct queue own;		/* of tun */
+	alignas(64) uint64_t emptied; /* worker only; TSC when it was read empty */
+	uint64_t gap;		      /* worker only; TSC cycles from then to the next look */
+	struct queue own;	      /* of tun */
 };
 
 struct tap {
@@ -321,7 +321,7 @@ poll_later(struct tap *t, uint16_t queue, uint64_t now, bool is_empty)
 	uint64_t max = max_us * t->cycles_us;
 
 	q->gap = is_empty ? RTE_MIN(RTE_MAX(2 * q->gap, min), max) : min;
-	q->next_poll = now + q->gap;
+	q->emptied = now;
 }
 
 static uint32_t
@@ -332,7 +332,8 @@ tap_rx(struct port *port, uint16_t queue, struct batch *batch, struct port_stats
 	uint64_t now = rte_rdtsc();
 	uint32_t n;
 
-	if (now < q->next_poll)
+	/* the distance, not which is later: the TSC begins anew when a machine wakes up */
+	if (now - q->emptied < q->gap)
 		return 0;
 	n = is_tun(&port->conf) ? queue_rx(&q->own, batch, stats)
 				: ethdev_rx(t->driver.ethdev, queue, batch, stats);
