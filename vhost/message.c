@@ -11,7 +11,10 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 #include <rte_vhost.h>
 
@@ -207,6 +210,16 @@ judge_memory(const struct vhost_message *message)
 	return NULL;
 }
 
+/* munmap() takes only whole huge pages, and what the library unmaps is the log's size. */
+static bool
+is_part_of_page(int fd, uint64_t size)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (uint32_t)fs.f_type == HUGETLBFS_MAGIC &&
+	       size % (uint64_t)fs.f_bsize != 0;
+}
+
 /*
  * The library maps the log from the offset on and then adds the offset once more: it would say that
  * the log lies behind what is mapped. QEMU's is always 0. With an offset that no size goes with the
@@ -223,6 +236,9 @@ check_log(const struct session *s, struct vhost_message *message)
 	else if (fd >= 0 && !guard_file_fits(fd, message->payload.log.size))
 		warn_refused(s, "the log of dirty pages is longer than its file: the migration is "
 				"refused");
+	else if (fd >= 0 && is_part_of_page(fd, message->payload.log.size))
+		warn_refused(s, "the log of dirty pages lies in huge pages, and is no multiple of "
+				"their size: the migration is refused");
 	else
 		return;
 	message->payload.log.offset = UINT64_MAX;

@@ -395,6 +395,22 @@ def test_memory_that_fails(kind):
         net.check_frames([f for _, f in net.exchange('a', 'b', frames)], frames, 'beside it')
 
 
+def test_log_in_huge_pages():
+    """A log that is a part of a huge page is refused: the library could not unmap it."""
+    with bed() as (net, fe, log):
+        fe.start()
+        net.daemon.wait_link('x')
+        before = memfds(net.daemon.pid)
+        huge = os.memfd_create('huge-log', os.MFD_HUGETLB)
+        os.ftruncate(huge, 1 << 30)  # a multiple of any page
+        assert not fe.set(SET_LOG_BASE, struct.pack('=QQ', LOG_SIZE, 0), [huge])
+        os.close(huge)
+        assert 'huge pages' in net.daemon.log()
+        assert memfds(net.daemon.pid) == before
+        assert offer_log(fe, log)
+        check_traffic(net, fe)
+
+
 def leave(net, fe, way):
     """The guest's memory is cut while frames come, and it goes in that way."""
     os.ftruncate(fe.file, 0)
