@@ -249,8 +249,8 @@ def test_dpdk_guest_instead(net):
         try:
             station = guests.add('vm2', path, mac=VM2)
             net.daemon.wait_link('vm2')
-            # what vm1 sends to vm2
-            assert bytes.fromhex(VM1.replace(':', '')) in [f[6:12] for f in station.recv(100)]
+            wait_until('what vm1 sends comes', lambda s=station: bytes.fromhex(
+                VM1.replace(':', '')) in [f[6:12] for f in s.recv(1, 1)], 30)
             before = int(vm1.run('cat /sys/class/net/eth0/statistics/rx_packets'))
             station.send_many(frames)
             wait_until('vm1 gets them', lambda n=before: n + len(frames) <= int(

@@ -414,7 +414,7 @@ class Guest:
         """Pings address; returns how many of the count answers came."""
         _, text = self.status(f'ping -q -c {count} -i 0.2 -W 1 -w {timeout} -s {size} {address}',
                               timeout + 10)
-        return answers(text)
+        return answers(text, count)
 
 
 class Host:
@@ -430,13 +430,14 @@ class Host:
         done = subprocess.run(['ping', '-n', '-q', '-c', str(count), '-i', '0.2', '-W', '1',
                                '-w', str(timeout), '-s', str(size), address],
                               capture_output=True, text=True, check=False)
-        return answers(done.stdout)
+        return answers(done.stdout, count)
 
 
-def answers(text):
-    """The number of answers in what ping printed."""
+def answers(text, count):
+    """The number of answers in what ping printed, of count: with -w it goes on asking until it has
+    them, so that more may come at last where answers are slow."""
     found = re.search(r'(\d+) (?:packets )?received', text)
-    return int(found.group(1)) if found else 0
+    return min(int(found.group(1)), count) if found else 0
 
 
 # --- transfers: 'sender' and 'receiver' are each a Guest or the Host
