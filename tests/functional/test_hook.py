@@ -32,9 +32,10 @@ class Rig:
         return NIC.format(n=number, mode=mode, more=more,
                           path=path or self.daemon.path(f'{number}.sock'))
 
-    def call(self, operation, *nics, name='vm1', access='shared', xml=None, program=None):
+    def call(self, operation, *nics, name='vm1', access='shared', xml=None, program=None,
+             settings=None):
         """One call; returns exit code and what it says, which is nothing on standard output."""
-        env = {**sanitizer_env(), 'VSWITCH_LIBVIRT_SETTINGS': self.settings,
+        env = {**sanitizer_env(), 'VSWITCH_LIBVIRT_SETTINGS': settings or self.settings,
                'VSWITCH_LIBVIRT': program or os.path.join(build_dir(), 'vswitch-libvirt')}
         if xml is None:
             xml = DOMAIN.format(name=name, access=access, nics=''.join(nics))
@@ -144,6 +145,24 @@ def test_refuses(rig):
         assert rig.call('reconnect', xml=xml)[0] == 0
     code, said = rig.call('prepare', rig.nic(path=rig.daemon.dir + '/' + 'x' * 108))
     assert code == 1 and 'too long' in said
+
+
+def test_hook_itself_fails(rig):
+    """Settings or a program that don't work: no domain is killed, nor kept from starting unless it
+    might need a port."""
+    broken = rig.daemon.path('broken')
+    for text in ('VSWITCH_LIBVIRT_OPTIONS="--no-such-option"', 'VSWITCH_LIBVIRT_OPTIONS="',
+                 'exit 3', 'VSWITCH_LIBVIRT=/etc/passwd; echo out'):
+        with open(broken, 'w', encoding='ascii') as file:
+            file.write(text + '\n')
+        for operation in ('reconnect', 'attach', 'start', 'release', 'migrate'):
+            assert rig.call(operation, rig.nic(0), settings=broken)[0] == 0
+        assert rig.call('prepare', settings=broken)[0] == 0
+        if 'passwd' in text:  # is not executable, and so not installed
+            continue
+        code, said = rig.call('prepare', rig.nic(0), settings=broken)
+        assert code == 1 and 'domain vm1: the hook itself failed' in said and broken in said
+    assert rig.call('reconnect', rig.nic(0), program='/bin/false') == (0, '')
 
 
 def test_names(rig):
