@@ -139,6 +139,7 @@ client_call(struct client *client, const char *method, struct json_object *param
 	const char *text;
 	char *line = NULL;
 
+	client->is_mute = true;
 	json_object_object_add(request, "jsonrpc", json_object_new_string("2.0"));
 	json_object_object_add(request, "id", json_object_new_int(1));
 	json_object_object_add(request, "method", json_object_new_string(method));
@@ -151,6 +152,7 @@ client_call(struct client *client, const char *method, struct json_object *param
 	if (client_write(fd, text, strlen(text)))
 		client_write(fd, "\n", 1);
 	line = client_read_line(fd);
+	client->is_mute = !line;
 	if (line)
 		result = client_result(client, line);
 	else if (errno == EAGAIN)

@@ -8,6 +8,7 @@
 #ifndef CONF_CLIENT_H
 #define CONF_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct json_object;
@@ -23,6 +24,7 @@ struct client {
 	const char *socket;
 	int wait_s;		  /* for the daemon to go on, seconds */
 	char why[CLIENT_WHY_MAX]; /* the sentence of the last call that failed */
+	bool is_mute; /* that one failed since nobody answered: the next would as well */
 };
 
 /*

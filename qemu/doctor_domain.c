@@ -44,7 +44,7 @@ domain_add(struct look *look, enum finding_level level, const struct domain *dom
 	va_list args;
 
 	if (nic)
-		domain_nic_name(domain, nic, name);
+		domain_nic_name(nic, name);
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);

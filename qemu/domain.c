@@ -140,7 +140,7 @@ domain_pin(const char *list, bool pins[DOMAIN_CPUS_MAX])
 static void
 domain_read_pins(xmlNode *root, bool pins[DOMAIN_CPUS_MAX])
 {
-	static const char *const kinds[] = {"vcpupin", "emulatorpin"};
+	static const char *const kinds[] = {"vcpupin", "emulatorpin", "iothreadpin"};
 	xmlNode *tune = domain_child(root, "cputune"), *pin;
 	char list[DOMAIN_WORD_MAX * 4];
 
@@ -207,19 +207,29 @@ domain_override(xmlNode *root, const char *alias, const char *name)
 	return domain_number(property, "value");
 }
 
+/* Will libvirt call it netN? Not what has a name already, nor a device of the host. */
+static bool
+domain_is_numbered(xmlNode *nic)
+{
+	return !domain_child(nic, "alias") && !domain_is(nic, "type", "hostdev");
+}
+
 static int
 domain_read_nics(xmlNode *root, struct domain *domain, char why[DOMAIN_WHY_MAX])
 {
 	xmlNode *devices = domain_child(root, "devices"), *node;
 	char name[DOMAIN_WORD_MAX];
+	uint32_t number = 0;
 	int rc = 0;
 
 	node = domain_child(devices, "interface");
 	for (; node && !rc; node = domain_next(node->next, "interface")) {
 		struct domain_nic *more;
 
-		if (!domain_is(node, "type", "vhostuser"))
+		if (!domain_is(node, "type", "vhostuser")) {
+			number += domain_is_numbered(node);
 			continue;
+		}
 		more = realloc(domain->nics, (domain->n_nics + 1) * sizeof(*more));
 		if (!more) {
 			snprintf(why, DOMAIN_WHY_MAX, "out of memory");
@@ -228,7 +238,9 @@ domain_read_nics(xmlNode *root, struct domain *domain, char why[DOMAIN_WHY_MAX])
 		domain->nics = more;
 		memset(&more[domain->n_nics], 0, sizeof(*more));
 		rc = domain_read_nic(node, &more[domain->n_nics], why);
-		domain_nic_name(domain, &more[domain->n_nics], name);
+		more[domain->n_nics].number = number;
+		number += domain_is_numbered(node);
+		domain_nic_name(&more[domain->n_nics], name);
 		if (!more[domain->n_nics].mtu)
 			more[domain->n_nics].mtu =
 				(uint32_t)domain_override(root, name, "host_mtu");
@@ -274,7 +286,9 @@ domain_parse(const char *xml, size_t len, struct domain *domain, char why[DOMAIN
 	if (len <= INT_MAX)
 		doc = xmlReadMemory(xml, (int)len, "domain.xml", NULL,
 				    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-	if (doc)
+	if (doc && xmlGetIntSubset(doc))
+		snprintf(why, DOMAIN_WHY_MAX, "a domain has no <!DOCTYPE>");
+	else if (doc)
 		rc = domain_read(xmlDocGetRootElement(doc), domain, why);
 	xmlFreeDoc(doc);
 	return rc;
@@ -289,11 +303,19 @@ domain_free(struct domain *domain)
 }
 
 void
-domain_nic_name(const struct domain *domain, const struct domain_nic *nic,
-		char name[DOMAIN_WORD_MAX])
+domain_nic_name(const struct domain_nic *nic, char name[DOMAIN_WORD_MAX])
 {
 	if (nic->alias[0])
 		snprintf(name, DOMAIN_WORD_MAX, "%s", nic->alias);
 	else
-		snprintf(name, DOMAIN_WORD_MAX, "net%zu", (size_t)(nic - domain->nics));
+		snprintf(name, DOMAIN_WORD_MAX, "net%" PRIu32, nic->number);
+}
+
+bool
+domain_has_socket(const struct domain *domain, const char *socket)
+{
+	for (uint32_t i = 0; i < domain->n_nics; i++)
+		if (strcmp(domain->nics[i].socket, socket) == 0)
+			return true;
+	return false;
 }

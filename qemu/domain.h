@@ -23,6 +23,7 @@ enum {
 /* An <interface type='vhostuser'>. Texts are empty where the XML does not say. */
 struct domain_nic {
 	char alias[DOMAIN_WORD_MAX]; /* net0: a domain that is not running may have none */
+	uint32_t number;	     /* that libvirt will give it then */
 	char mac[DOMAIN_MAC_MAX];    /* in lower case */
 	char socket[DOMAIN_SOCKET_MAX];
 	bool listens;	 /* mode='server': QEMU makes the socket */
@@ -39,7 +40,7 @@ struct domain {
 	uint64_t page_kib;  /* of these; 0: the default size */
 	uint64_t memory_kib;
 	uint32_t n_vcpus;
-	bool pins[DOMAIN_CPUS_MAX]; /* CPUs of the host that a vCPU or the emulator is pinned to */
+	bool pins[DOMAIN_CPUS_MAX]; /* CPUs of the host that it is pinned to, or a thread of it */
 	bool has_owner;		    /* the next two are known: a label of the model dac */
 	uint32_t uid, gid;	    /* of QEMU */
 	uint32_t n_nics;
@@ -53,7 +54,9 @@ int domain_parse(const char *xml, size_t len, struct domain *domain, char why[DO
 void domain_free(struct domain *domain);
 
 /* The name that a NIC goes by: its alias, or, before it has one, what libvirt will call it. */
-void domain_nic_name(const struct domain *domain, const struct domain_nic *nic,
-		     char name[DOMAIN_WORD_MAX]);
+void domain_nic_name(const struct domain_nic *nic, char name[DOMAIN_WORD_MAX]);
+
+/* Has the domain a NIC with this socket? */
+bool domain_has_socket(const struct domain *domain, const char *socket);
 
 #endif

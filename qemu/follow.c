@@ -43,6 +43,8 @@ struct follow {
 	uint32_t n_domains; /* as they were when libvirt was asked last */
 	struct domain *domains;
 	struct ports warned; /* the ports when their warnings were said */
+	FILE *failures;	     /* what goes wrong now, a line each; NULL: out of memory */
+	char *failed;	     /* what went wrong when all was looked at last, and was said */
 };
 
 static void say(const char *level, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -78,6 +80,14 @@ follow_find(const struct follow *f, const char *name)
 	return NULL;
 }
 
+/* Something could not be done: said by follow_say_failures(). */
+static void
+follow_fail(const struct follow *f, const char *kind, const char *name, const char *why)
+{
+	if (f->failures)
+		fprintf(f->failures, "%s %s: %s\n", kind, name, why);
+}
+
 /* Reads a domain of libvirt's; one that ended meanwhile is none. */
 static void
 follow_read(struct follow *f, virDomainPtr from)
@@ -88,7 +98,7 @@ follow_read(struct follow *f, virDomainPtr from)
 	if (!xml)
 		return;
 	if (domain_parse(xml, strlen(xml), domain, why)) {
-		say("ERR", "domain %s: %s", virDomainGetName(from), why);
+		follow_fail(f, "domain", virDomainGetName(from), why);
 		domain_free(domain);
 	} else {
 		f->n_domains++;
@@ -127,10 +137,32 @@ follow_is_left(const struct follow *f, const struct ports_port *port)
 	/* one that has no nic was named by somebody else, or waits for its card to be plugged in */
 	if (!port->vm[0] || !port->nic[0])
 		return false;
-	for (uint32_t i = 0; domain && i < domain->n_nics; i++)
-		if (strcmp(domain->nics[i].socket, port->socket) == 0)
-			return false;
-	return true;
+	return !domain || !domain_has_socket(domain, port->socket);
+}
+
+/*
+ * Asks libvirt for the port's VM alone. One that libvirt says nothing of, since it ends or hangs,
+ * or whose XML can't be read, has its card: it must not lose its port for that. And it may have
+ * ended and begun anew since all were listed.
+ */
+static bool
+follow_has_now(const struct follow *f, const struct ports_port *port)
+{
+	virDomainPtr from = virDomainLookupByName(f->libvirt, port->vm);
+	int is_active = from ? virDomainIsActive(from) : -1;
+	char *xml = is_active == 1 ? virDomainGetXMLDesc(from, 0) : NULL, why[DOMAIN_WHY_MAX];
+	struct domain domain = {0};
+	bool has = is_active != 0;
+
+	if (!from && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
+		has = false;
+	if (xml && domain_parse(xml, strlen(xml), &domain, why) == 0)
+		has = domain_has_socket(&domain, port->socket);
+	domain_free(&domain);
+	free(xml);
+	if (from)
+		virDomainFree(from);
+	return has;
 }
 
 /* Says each warning once, when it comes. */
@@ -165,37 +197,83 @@ follow_ask(struct follow *f, struct ports *ports)
 	return true;
 }
 
-/* Of the ports as they were before and after the domains were listed, takes what has been left. */
+/* What went wrong is tried again each second, but said only when it is something else than before.
+ */
 static void
+follow_say_failures(struct follow *f, char *failures)
+{
+	if (failures && f->failed && strcmp(failures, f->failed) == 0) {
+		free(failures);
+		return;
+	}
+	free(f->failed);
+	f->failed = failures;
+	for (const char *line = failures; line && *line; line += strcspn(line, "\n") + 1)
+		say("ERR", "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+/*
+ * Of the ports as they were before and after the domains were listed, takes what has been left. Did
+ * it change any?
+ */
+static bool
 follow_leave(struct follow *f, const struct ports *before, const struct ports *after)
 {
-	for (uint32_t i = 0; i < after->n; i++) {
+	bool has_changed = false;
+
+	f->client->is_mute = false;
+	for (uint32_t i = 0; i < after->n && !f->client->is_mute; i++) {
 		const struct ports_port *port = &after->all[i];
 		const struct ports_port *was = ports_find(before, port->socket);
 
-		if (!was || strcmp(was->vm, port->vm) != 0 || !follow_is_left(f, port))
+		if (!was || strcmp(was->vm, port->vm) != 0 || !follow_is_left(f, port) ||
+		    follow_has_now(f, port))
 			continue;
+		has_changed = true;
 		if (ports_leave(f->client, port))
-			say("ERR", "port %s: %s", port->name, f->client->why);
+			follow_fail(f, "port", port->name, f->client->why);
 		else
 			say("INFO", "port %s: domain %s has left it: %s", port->name, port->vm,
 			    port->is_auto ? "removed" : "kept, since it was not added for it");
 	}
+	return has_changed;
 }
 
 static void
 follow_ensure(struct follow *f, const struct ports *ports)
 {
-	for (uint32_t i = 0; i < f->n_domains; i++) {
+	f->client->is_mute = false;
+	for (uint32_t i = 0; i < f->n_domains && !f->client->is_mute; i++) {
 		const struct domain *domain = &f->domains[i];
 
 		if (ports_are_right(ports, f->rules, domain))
 			continue;
 		if (ports_ensure(f->client, ports, f->rules, domain))
-			say("ERR", "domain %s: %s", domain->name, f->client->why);
+			follow_fail(f, "domain", domain->name, f->client->why);
 		else
 			say("INFO", "domain %s: its ports are set up", domain->name);
 	}
+}
+
+/* All domains have been read. */
+static void
+follow_change(struct follow *f, const struct ports *before)
+{
+	struct ports ports;
+	bool has_changed;
+
+	if (!follow_ask(f, &ports))
+		return;
+	has_changed = follow_leave(f, before, &ports);
+	if (has_changed) {
+		ports_free(&ports);
+		if (!follow_ask(f, &ports))
+			return;
+	}
+	follow_ensure(f, &ports);
+	ports_free(&ports);
+	if (follow_ask(f, &ports))
+		follow_warn(f, &ports);
 }
 
 /*
@@ -206,18 +284,20 @@ follow_ensure(struct follow *f, const struct ports *ports)
 static void
 follow_all(struct follow *f)
 {
-	struct ports before, after;
+	struct ports before;
+	char *failures = NULL;
+	size_t len;
 
 	if (!f->libvirt || !follow_ask(f, &before))
 		return;
-	if (follow_read_all(f) && follow_ask(f, &after)) {
-		follow_leave(f, &before, &after);
-		follow_ensure(f, &after);
-		ports_free(&after);
-		if (follow_ask(f, &after))
-			follow_warn(f, &after);
-	}
+	f->failures = open_memstream(&failures, &len);
+	if (follow_read_all(f))
+		follow_change(f, &before);
 	ports_free(&before);
+	if (f->failures)
+		fclose(f->failures);
+	f->failures = NULL;
+	follow_say_failures(f, failures);
 }
 
 /* A look at the switch alone, which is cheap: has it been started anew, or changed? */
@@ -421,6 +501,7 @@ follow_run(struct client *client, const struct ports_rules *rules, const char *u
 	follow_disconnect(&f);
 	follow_forget(&f);
 	ports_free(&f.warned);
+	free(f.failed);
 	if (f.signals >= 0)
 		close(f.signals);
 	return rc ? 1 : 0;

@@ -64,7 +64,8 @@ hook_ensure(struct client *client, const struct ports_rules *rules, const struct
 {
 	int rc = -EIO;
 
-	for (int i = 0; i < TRIES && rc; i++) {
+	client->is_mute = false;
+	for (int i = 0; i < TRIES && rc && !client->is_mute; i++) {
 		struct ports ports;
 
 		rc = ports_list(client, &ports);

@@ -14,7 +14,7 @@
 #define GROUP_DEFAULT "kvm"
 
 enum {
-	SUFFIX_MAX = 100, /* ports of the same name that are tried */
+	SUFFIX_MAX = 1024, /* ports of the same name that are tried: as many as there can be */
 };
 
 static void
@@ -90,6 +90,16 @@ ports_free(struct ports *ports)
 	*ports = (struct ports){0};
 }
 
+void
+ports_default_dirs(struct ports_rules *rules)
+{
+	static const char *const dirs[] = {"/run/vswitch", "/run/vswitch/qemu",
+					   "/run/vswitch-qemu"};
+
+	rules->n_dirs = sizeof(dirs) / sizeof(dirs[0]);
+	memcpy(rules->dirs, dirs, sizeof(dirs));
+}
+
 const struct ports_port *
 ports_find(const struct ports *ports, const char *socket)
 {
@@ -122,6 +132,24 @@ ports_is_ours(const struct ports_rules *rules, const struct domain_nic *nic)
 		if (dir_len == len && strncmp(rules->dirs[i], nic->socket, len) == 0)
 			return true;
 	}
+	return false;
+}
+
+bool
+ports_is_anothers(const struct ports_port *port, const struct domain *domain)
+{
+	/* without either, somebody has only written down what he takes the port to be */
+	return port->vm[0] && (port->nic[0] || port->is_auto) &&
+	       strcmp(port->vm, domain->name) != 0;
+}
+
+/* Has an earlier NIC of the same domain the socket already? */
+static bool
+ports_is_doubled(const struct domain *domain, const struct domain_nic *nic)
+{
+	for (const struct domain_nic *other = domain->nics; other < nic; other++)
+		if (nic->socket[0] && strcmp(other->socket, nic->socket) == 0)
+			return true;
 	return false;
 }
 
@@ -286,7 +314,9 @@ ports_are_right(const struct ports *ports, const struct ports_rules *rules,
 		const struct domain_nic *nic = &domain->nics[i];
 		const struct ports_port *port = ports_find(ports, nic->socket);
 
-		domain_nic_name(domain, nic, name);
+		if ((port && ports_is_anothers(port, domain)) || ports_is_doubled(domain, nic))
+			continue;
+		domain_nic_name(nic, name);
 		if (port ? !ports_is_noted(port, domain, nic, name) ||
 				    ports_must_remake(port, domain, nic)
 			 : ports_is_ours(rules, nic))
@@ -295,34 +325,67 @@ ports_are_right(const struct ports *ports, const struct ports_rules *rules,
 	return true;
 }
 
+/* A NIC that QEMU would wait for another one with: -EINVAL with the sentence in client->why. */
+static int
+ports_check_alone(struct client *client, const struct ports_port *port, const struct domain *domain,
+		  const struct domain_nic *nic)
+{
+	if (ports_is_doubled(domain, nic))
+		snprintf(client->why, sizeof(client->why),
+			 "two of its interfaces have the socket %s: give each one of its own",
+			 nic->socket);
+	else if (port && ports_is_anothers(port, domain))
+		snprintf(
+			client->why, sizeof(client->why),
+			"%s is the socket of port %s, which is of domain %.64s: give the interface "
+			"another; or, if that domain has ended: vswitchctl port set %s vm.name=",
+			nic->socket, port->name, port->vm, port->name);
+	else
+		return 0;
+	return -EINVAL;
+}
+
+static int
+ports_ensure_nic(struct client *client, const struct ports *ports, const struct ports_rules *rules,
+		 const struct domain *domain, const struct domain_nic *nic)
+{
+	const struct ports_port *port = ports_find(ports, nic->socket);
+	char name[DOMAIN_WORD_MAX];
+	int rc = ports_check_alone(client, port, domain, nic);
+
+	if (rc)
+		return rc;
+	domain_nic_name(nic, name);
+	if (!port)
+		return ports_is_ours(rules, nic)
+			       ? ports_add(client, ports, rules, domain, nic, name)
+			       : 0;
+	if (!ports_is_noted(port, domain, nic, name) || ports_must_remake(port, domain, nic))
+		rc = ports_note(client, port, rules, domain, nic, name);
+	if (!rc && !ports_must_remake(port, domain, nic)) {
+		ports_mismatch(port, nic, client->why);
+		rc = client->why[0] ? -EINVAL : 0;
+	}
+	return rc;
+}
+
 int
 ports_ensure(struct client *client, const struct ports *ports, const struct ports_rules *rules,
 	     const struct domain *domain)
 {
-	char why[CLIENT_WHY_MAX], name[DOMAIN_WORD_MAX];
+	char why[CLIENT_WHY_MAX] = "";
 	int rc = 0;
 
-	for (uint32_t i = 0; i < domain->n_nics; i++) {
-		const struct domain_nic *nic = &domain->nics[i];
-		const struct ports_port *port = ports_find(ports, nic->socket);
-		int err = 0;
+	client->is_mute = false;
+	for (uint32_t i = 0; i < domain->n_nics && !client->is_mute; i++) {
+		int err = ports_ensure_nic(client, ports, rules, domain, &domain->nics[i]);
 
-		domain_nic_name(domain, nic, name);
-		if (!port && ports_is_ours(rules, nic))
-			err = ports_add(client, ports, rules, domain, nic, name);
-		else if (port && (!ports_is_noted(port, domain, nic, name) ||
-				  ports_must_remake(port, domain, nic)))
-			err = ports_note(client, port, rules, domain, nic, name);
-		if (port && !err && !ports_must_remake(port, domain, nic)) {
-			ports_mismatch(port, nic, why);
-			if (why[0]) {
-				snprintf(client->why, sizeof(client->why), "%s", why);
-				err = -EINVAL;
-			}
-		}
-		if (err)
-			rc = err;
+		if (!err)
+			continue;
+		rc = err;
+		memcpy(why, client->why, sizeof(why));
 	}
+	memcpy(client->why, why, sizeof(why));
 	return rc;
 }
 
@@ -343,10 +406,12 @@ ports_release(struct client *client, const struct ports *ports, const struct dom
 {
 	int rc = 0;
 
-	for (uint32_t i = 0; i < domain->n_nics; i++) {
+	client->is_mute = false;
+	for (uint32_t i = 0; i < domain->n_nics && !client->is_mute; i++) {
 		const struct ports_port *port = ports_find(ports, domain->nics[i].socket);
 
-		if (port && strcmp(port->vm, domain->name) == 0 && ports_leave(client, port))
+		if (port && strcmp(port->vm, domain->name) == 0 &&
+		    !ports_is_doubled(domain, &domain->nics[i]) && ports_leave(client, port))
 			rc = -EIO;
 	}
 	return rc;

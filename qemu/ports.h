@@ -58,6 +58,14 @@ const struct ports_port *ports_find(const struct ports *ports, const char *socke
 /* Is the NIC's socket in one of the directories? */
 bool ports_is_ours(const struct ports_rules *rules, const struct domain_nic *nic);
 
+/* Directories that are looked into if the operator names none. */
+void ports_default_dirs(struct ports_rules *rules);
+
+/* Is it another domain's: added for it, or noted as its NIC's? Whose XML names its socket gets
+ * nothing.
+ */
+bool ports_is_anothers(const struct ports_port *port, const struct domain *domain);
+
 /*
  * Why QEMU and this port can't come together, or an empty text.
  */
@@ -70,7 +78,8 @@ bool ports_are_right(const struct ports *ports, const struct ports_rules *rules,
 
 /*
  * Adds the ports that the domain lacks and notes in all of its ports whose they are. Goes on to the
- * next NIC after a failure; -errno with the sentence of the last one in client->why.
+ * next NIC after a failure, if the switch answers; -errno with the sentence of the last one in
+ * client->why.
  */
 int ports_ensure(struct client *client, const struct ports *ports, const struct ports_rules *rules,
 		 const struct domain *domain);

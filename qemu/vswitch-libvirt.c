@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "client.h"
 #include "follow.h"
@@ -15,11 +14,8 @@
 
 enum {
 	EXIT_USAGE = 2,
-	WAIT_S = 10, /* for vswitchd: whoever starts a domain waits as long */
+	WAIT_S = 10, /* for each answer of vswitchd: whoever starts a domain waits as long */
 };
-
-/* Where sockets are by default: those that the switch makes, and those that QEMU makes. */
-static const char *const dirs_default[] = {"/run/vswitch", "/run/vswitch-qemu"};
 
 static void
 print_usage(FILE *out)
@@ -35,7 +31,8 @@ print_usage(FILE *out)
 	      "  -s, --socket SOCKET  of vswitchd (default " CLIENT_SOCKET_DEFAULT ")\n"
 	      "  -d, --dir DIR        add ports for sockets in DIR only; may be given several "
 	      "times\n"
-	      "                       (default /run/vswitch and /run/vswitch-qemu)\n"
+	      "                       (default /run/vswitch, /run/vswitch/qemu, "
+	      "/run/vswitch-qemu)\n"
 	      "  -g, --group GROUP    of the sockets that the switch makes for domains (default: "
 	      "kvm)\n"
 	      "  -h, --help           print this\n",
@@ -99,10 +96,8 @@ main(int argc, char **argv)
 		if (is_hook)
 			break; /* the rest are no options, even where a domain is named so */
 	}
-	if (!rules.n_dirs) {
-		rules.n_dirs = sizeof(dirs_default) / sizeof(dirs_default[0]);
-		memcpy(rules.dirs, dirs_default, sizeof(dirs_default));
-	}
+	if (!rules.n_dirs)
+		ports_default_dirs(&rules);
 	if (is_hook)
 		return hook_run(&client, &rules, argc - optind, argv + optind);
 	if (optind < argc) {

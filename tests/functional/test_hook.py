@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """test_hook.py: libvirt's hook (qemu/hook), called as libvirt calls it, with XML of our own."""
 
+import json
 import os
+import signal
 import subprocess
 import time
 
@@ -140,11 +142,46 @@ def test_refuses(rig):
     for xml in ('', '<domain', '<a/>', '<domain><name></name></domain>',
                 f'<domain><name>{"x" * 300}</name></domain>',
                 '<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
-                '<domain><name>&e;</name></domain>'):
+                '<domain><name>&e;</name></domain>',
+                '<!DOCTYPE a [<!ENTITY e "vm1">]><domain><name>&e;</name></domain>'):
         assert rig.call('prepare', xml=xml)[0] == 1
         assert rig.call('reconnect', xml=xml)[0] == 0
     code, said = rig.call('prepare', rig.nic(path=rig.daemon.dir + '/' + 'x' * 108))
     assert code == 1 and 'too long' in said
+
+
+def test_socket_of_another(rig):
+    """Who names another domain's socket in its XML does not get the port, nor take it away."""
+    assert rig.call('prepare', rig.nic(0)) == (0, '')
+    before = rig.ports()
+    code, said = rig.call('prepare', rig.nic(0), rig.nic(1), name='vm2')
+    assert code == 1 and 'is the socket of port vm1.net0, which is of domain vm1' in said
+    assert rig.call('reconnect', rig.nic(0), name='vm2')[0] == 0
+    assert rig.call('release', rig.nic(0), rig.nic(1), name='vm2') == (0, '')
+    assert rig.ports() == before
+    # vm1 ended, and nobody saw it
+    rig.daemon.ctl('port', 'set', 'vm1.net0', 'vm.name=')
+    assert rig.call('prepare', rig.nic(0), name='vm2') == (0, '')
+    assert rig.ports()['vm1.net0']['vm'] == 'vm2' and rig.ports()['vm1.net0']['vm_auto']
+    assert rig.call('release', rig.nic(0), name='vm2') == (0, '')
+    assert not rig.ports()
+    # added before its card is plugged in
+    rig.daemon.add({'name': 'plug', 'type': 'vhost-user', 'socket': '1.sock', 'vm.name': 'vm1',
+                    'vm.auto': 'true'})
+    assert rig.call('prepare', rig.nic(1), name='vm2')[0] == 1
+    assert rig.call('release', rig.nic(1), name='vm2') == (0, '')
+    assert rig.call('prepare', rig.nic(1)) == (0, '')
+    assert rig.ports()['plug']['vm_nic'] == 'net1'
+    rig.daemon.ctl('port', 'del', 'plug')
+    # QEMU would connect twice
+    path = rig.daemon.path('0.sock')
+    code, said = rig.call('prepare', rig.nic(0), rig.nic(1, path=path))
+    assert code == 1 and f'two of its interfaces have the socket {path}' in said
+    assert rig.call('release', rig.nic(0), rig.nic(1, path=path)) == (0, '')
+    assert not rig.ports()
+    # the switch's own
+    for mode in ('server', 'client'):
+        assert rig.call('prepare', rig.nic(mode=mode, path=rig.daemon.socket))[0] == 1
 
 
 def test_hook_itself_fails(rig):
@@ -165,6 +202,19 @@ def test_hook_itself_fails(rig):
     assert rig.call('reconnect', rig.nic(0), program='/bin/false') == (0, '')
 
 
+def test_numbers(rig):
+    """An interface is called as libvirt will call it, which counts those of other types, too."""
+    nic = rig.nic(0).replace("<alias name='net0'/>", '')
+    others = ("<interface type='network'/><interface type='hostdev'/>"
+              "<interface type='bridge'><alias name='ua-mine'/></interface>")
+    xml = (f"<domain><name>vm1</name><devices>{others}{nic}</devices><override>"
+           "<device alias='net1'><frontend><property name='host_mtu' value='1400'/></frontend>"
+           '</device></override></domain>')
+    assert rig.call('prepare', xml=xml) == (0, '')
+    assert list(rig.ports()) == ['vm1.net1']
+    assert (rig.ports()['vm1.net1']['vm_nic'], rig.ports()['vm1.net1']['mtu']) == ('net1', 1400)
+
+
 def test_names(rig):
     """Names that a port can't have."""
     for name, port in (('-a b/ä', 'ab.net0'), ('ä', 'net0'), ('x' * 60, 'x' * 26 + '.net0')):
@@ -172,6 +222,19 @@ def test_names(rig):
         assert list(rig.ports()) == [port]
         assert rig.ports()[port]['vm'] == name
         assert rig.call('release', rig.nic(), name=name) == (0, '')
+    # one of many that differ in what is cut off
+    with open(rig.daemon.config_file, encoding='utf-8') as file:
+        config = json.load(file)
+    tails = ['.net0'] + [f'.net0-{i}' for i in range(2, 100)]
+    config['ports'] = [{'name': 'x' * (31 - len(tail)) + tail, 'type': 'vhost-user',
+                        'socket': rig.daemon.path(f'm{tail}')} for tail in tails]
+    many = rig.daemon.path('many')
+    with open(many, 'w', encoding='utf-8') as file:
+        json.dump(config, file)
+    rig.daemon.ctl('config', 'apply', many)
+    assert rig.call('prepare', rig.nic(), name='x' * 60) == (0, '')
+    assert 'x' * 22 + '.net0-100' in rig.ports()
+    rig.daemon.ctl('config', 'apply', rig.daemon.config_file)
     assert rig.call('prepare', rig.nic(), name='--help') == (0, '')
     assert list(rig.ports()) == ['help.net0']
 
@@ -187,6 +250,15 @@ def test_without_the_switch(rig):
     assert rig.call('prepare') == (0, '')
     assert rig.call('prepare', rig.nic(path='/elsewhere/0.sock')) == (0, '')
     assert time.monotonic() < start + 20
+    # one that hangs is waited for once, however many ports a domain needs
+    rig.daemon.start()
+    rig.daemon.signal(signal.SIGSTOP)
+    start = time.monotonic()
+    code, said = rig.call('prepare', *[rig.nic(n) for n in range(4)])
+    took = time.monotonic() - start
+    rig.daemon.kill9()
+    assert code == 1 and 'no answer for 10 seconds' in said
+    assert 9 < took < 19
     # the package is gone, this file of it is not
     assert rig.call('prepare', rig.nic(), program='/nowhere/vswitch-libvirt') == (0, '')
     rig.daemon.start()

@@ -53,6 +53,15 @@ def sanitizer_env():
     return {**os.environ, **SANITIZER_ENV}
 
 
+def preload_env(env, program, libraries):
+    """The environment of a program of the build with libraries of the build loaded first; but a
+    sanitizer's runtime must come before those."""
+    ldd = subprocess.run(['ldd', program], check=True, capture_output=True, text=True).stdout
+    first = re.findall(r'lib[at]san\.so\S* => (\S+)', ldd)
+    paths = [os.path.join(os.path.dirname(program), name) for name in libraries]
+    return {**env, 'LD_PRELOAD': ' '.join(first + paths)}
+
+
 def assert_no_report(text, where):
     """Fails if a sanitizer reported something in text."""
     found = SANITIZER.search(text)
@@ -153,14 +162,10 @@ class Daemon:
         return [*words, '--', *self.eal] if self.eal else words
 
     def environment(self):
-        """The environment of vswitchd. A sanitizer's runtime must come before what is preloaded."""
+        """The environment of vswitchd."""
         env = {**sanitizer_env(), **self.env}
         if self.preload:
-            ldd = subprocess.run(['ldd', os.path.join(self.build, 'vswitchd')], check=True,
-                                 capture_output=True, text=True).stdout
-            first = re.findall(r'lib[at]san\.so\S* => (\S+)', ldd)
-            env['LD_PRELOAD'] = ' '.join(first + [os.path.join(self.build, name)
-                                                  for name in self.preload])
+            env = preload_env(env, os.path.join(self.build, 'vswitchd'), self.preload)
         return env
 
     def spawn(self):
