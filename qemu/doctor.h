@@ -39,6 +39,7 @@ struct doctor {
 	const char *uri;    /* of libvirt */
 	const char *domain; /* the only one to look at, or NULL */
 	bool is_running;    /* the daemon, and so setup and ports are its */
+	bool is_barred;	    /* we may not ask the daemon, whether it runs or not */
 	bool is_set_up;	    /* setup is known */
 	struct setup setup;
 	struct ports ports;
@@ -56,6 +57,9 @@ bool doctor_line(const struct doctor *d, char line[DOCTOR_LIST_MAX], const char 
 int64_t doctor_number(const struct doctor *d, int64_t otherwise, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Does a line of the file that is no comment contain the text? */
+bool doctor_has_text(const struct doctor *d, const char *path, const char *text);
+
 bool doctor_exists(const struct doctor *d, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -65,6 +69,9 @@ uint32_t doctor_numbers(const struct doctor *d, const char *dir, const char *pat
 
 /* Is the CPU in the list of a file, as 0-3,6? */
 bool doctor_has_cpu(const struct doctor *d, uint32_t cpu, const char *path);
+
+/* Where the kernel shows the device of an uplink, which is a PCI address or an interface. */
+void doctor_device(const char *device, char dir[DOCTOR_PATH_MAX]);
 
 /* The NUMA node of a CPU, 0 where there are none. */
 uint32_t doctor_node(const struct doctor *d, uint32_t cpu);

@@ -54,17 +54,14 @@ doctor_check_cpus(struct doctor *d)
 			cpu_check(d, cpu);
 }
 
-/* The node of an uplink's device, by its PCI address or its interface; -1: nobody knows. */
+/* The node of an uplink's device; -1: nobody knows. */
 static int64_t
 cpu_device_node(const struct doctor *d, const char *device)
 {
-	const char *dir = strchr(device, ':') ? "/sys/bus/pci/devices" : "/sys/class/net";
-	/* lspci leaves out the first part */
-	const char *domain = strchr(device, ':') == strrchr(device, ':') ? "0000:" : "";
+	char dir[DOCTOR_PATH_MAX];
 
-	if (strchr(device, ':'))
-		return doctor_number(d, -1, "%s/%s%s/numa_node", dir, domain, device);
-	return doctor_number(d, -1, "%s/%s/device/numa_node", dir, device);
+	doctor_device(device, dir);
+	return doctor_number(d, -1, "%s/numa_node", dir);
 }
 
 void

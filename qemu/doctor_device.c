@@ -6,13 +6,26 @@
 
 #include "doctor.h"
 
-/* A port that takes a PCI device, or NULL. */
+/* DPDK works beside the kernel's driver on Mellanox cards, without VFIO and so an IOMMU. */
+static bool
+device_stays_with_kernel(const struct doctor *d, const char *device)
+{
+	char dir[DOCTOR_PATH_MAX], vendor[DOCTOR_LIST_MAX];
+
+	doctor_device(device, dir);
+	return doctor_line(d, vendor, "%s/vendor", dir) && strcmp(vendor, "0x15b3") == 0;
+}
+
+/* A port that takes a PCI device away from the kernel, or NULL. */
 static const struct setup_port *
 device_port(const struct doctor *d)
 {
-	for (uint32_t i = 0; i < d->setup.n_ports; i++)
-		if (d->setup.ports[i].device[0])
+	for (uint32_t i = 0; i < d->setup.n_ports; i++) {
+		const char *device = d->setup.ports[i].device;
+
+		if (device[0] && !device_stays_with_kernel(d, device))
 			return &d->setup.ports[i];
+	}
 	return NULL;
 }
 

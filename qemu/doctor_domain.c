@@ -9,7 +9,8 @@
 #include "doctor.h"
 #include "virt.h"
 
-#define HOOK "/etc/libvirt/hooks/qemu.d/vswitch"
+#define HOOK	      "/etc/libvirt/hooks/qemu.d/vswitch"
+#define HOOK_SETTINGS "/etc/default/vswitch-libvirt"
 
 enum {
 	QEMU_FIT = 8000000, /* 7.2 crashes without KVM */
@@ -94,9 +95,50 @@ domain_check_cpus(struct look *look, const struct domain *domain)
 	}
 }
 
+/* Will libvirt's hook add a port for this NIC when its domain starts? */
+static bool
+domain_hook_adds(const struct doctor *d, const struct domain_nic *nic)
+{
+	char dir[DOMAIN_SOCKET_MAX];
+	struct ports_rules rules = {0};
+
+	if (!doctor_exists(d, "%s", HOOK) || !strrchr(nic->socket, '/'))
+		return false;
+	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(nic->socket, '/') - nic->socket),
+		 nic->socket);
+	if (doctor_has_text(d, HOOK_SETTINGS, "-d"))
+		return doctor_has_text(d, HOOK_SETTINGS, dir);
+	ports_default_dirs(&rules);
+	return ports_is_ours(&rules, nic);
+}
+
+/* May the text stand in a command that somebody copies into a shell? Who wrote the XML may not be
+ * who does that. */
+static bool
+domain_is_plain(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789._/-";
+
+	return text[0] != '-' && text[strspn(text, plain)] == 0;
+}
+
+static void
+domain_todo_port(struct finding *finding, const struct domain *domain, const struct domain_nic *nic)
+{
+	bool is_plain = domain_is_plain(domain->name) && domain_is_plain(nic->socket);
+
+	finding_todo(finding,
+		     "vswitchctl port add %.20s type=vhost-user socket=%s mode=%s queues=%u "
+		     "group=kvm, or install libvirt's hook and start the domain anew",
+		     is_plain ? domain->name : "NAME", is_plain ? nic->socket : "SOCKET",
+		     nic->listens ? "client" : "server", nic->queues);
+}
+
 /* The port that a NIC comes together with. */
 static void
-domain_check_port(struct look *look, const struct domain *domain, const struct domain_nic *nic)
+domain_check_port(struct look *look, const struct domain *domain, const struct domain_nic *nic,
+		  bool is_running)
 {
 	const struct doctor *d = look->d;
 	const struct ports_port *port = ports_find(&d->ports, nic->socket);
@@ -105,20 +147,26 @@ domain_check_port(struct look *look, const struct domain *domain, const struct d
 
 	if (!d->is_running)
 		return;
-	if (!port && doctor_exists(d, "%s", HOOK)) {
+	if (!port && !is_running && domain_hook_adds(d, nic)) {
 		domain_add(look, FINDING_OK, domain, nic,
 			   "no port has the socket %s now: libvirt's hook adds it", nic->socket);
 		return;
 	}
 	if (!port) {
 		finding = domain_add(look, FINDING_ERROR, domain, nic,
-				     "no port has the socket %s: QEMU would wait for it",
-				     nic->socket);
+				     "no port has the socket %s: QEMU %s for it", nic->socket,
+				     is_running ? "waits" : "would wait");
+		domain_todo_port(finding, domain, nic);
+		return;
+	}
+	if (ports_is_anothers(port, domain)) {
+		finding = domain_add(look, FINDING_ERROR, domain, nic,
+				     "%s is the socket of port %s, which is of domain %s",
+				     nic->socket, port->name, port->vm);
 		finding_todo(finding,
-			     "vswitchctl port add %.20s type=vhost-user socket=%s mode=%s "
-			     "queues=%u group=kvm, or install libvirt's hook",
-			     domain->name, nic->socket, nic->listens ? "client" : "server",
-			     nic->queues);
+			     "give the interface another; or, if that domain has ended: "
+			     "vswitchctl port set %s vm.name=",
+			     port->name);
 		return;
 	}
 	ports_mismatch(port, nic, why);
@@ -160,7 +208,8 @@ domain_check_mac(struct look *look, const struct domain *domain, const struct do
 }
 
 static void
-domain_check_nic(struct look *look, const struct domain *domain, const struct domain_nic *nic)
+domain_check_nic(struct look *look, const struct domain *domain, const struct domain_nic *nic,
+		 bool is_running)
 {
 	struct finding *finding;
 
@@ -175,7 +224,7 @@ domain_check_nic(struct look *look, const struct domain *domain, const struct do
 				     nic->queues, domain->n_vcpus);
 		finding_todo(finding, "<driver queues='%u'/>", domain->n_vcpus);
 	}
-	domain_check_port(look, domain, nic);
+	domain_check_port(look, domain, nic, is_running);
 	domain_check_mac(look, domain, nic);
 }
 
@@ -198,7 +247,7 @@ domain_check(const char *xml, bool is_running, void *context)
 		domain_check_memory(look, &domain, is_running);
 		domain_check_cpus(look, &domain);
 		for (uint32_t i = 0; i < domain.n_nics; i++)
-			domain_check_nic(look, &domain, &domain.nics[i]);
+			domain_check_nic(look, &domain, &domain.nics[i], is_running);
 		if (domain.is_emulated && look->qemu && look->qemu < QEMU_FIT) {
 			finding = domain_add(look, FINDING_ERROR, &domain, NULL,
 					     "QEMU %lu.%lu crashes without KVM as soon as a guest "

@@ -65,6 +65,22 @@ doctor_number(const struct doctor *d, int64_t otherwise, const char *format, ...
 }
 
 bool
+doctor_has_text(const struct doctor *d, const char *path, const char *text)
+{
+	char whole[DOCTOR_PATH_MAX], line[DOCTOR_LIST_MAX];
+	bool has = false;
+	FILE *file;
+
+	snprintf(whole, sizeof(whole), "%s%s", d->root, path);
+	file = fopen(whole, "re");
+	while (file && !has && fgets(line, sizeof(line), file))
+		has = line[0] != '#' && strstr(line, text);
+	if (file)
+		fclose(file);
+	return has;
+}
+
+bool
 doctor_exists(const struct doctor *d, const char *format, ...)
 {
 	char path[DOCTOR_PATH_MAX];
@@ -123,6 +139,19 @@ doctor_has_cpu(const struct doctor *d, uint32_t cpu, const char *path)
 			return false;
 	}
 	return false;
+}
+
+void
+doctor_device(const char *device, char dir[DOCTOR_PATH_MAX])
+{
+	const char *colon = strchr(device, ':');
+
+	/* lspci leaves out the first part of an address */
+	if (colon)
+		snprintf(dir, DOCTOR_PATH_MAX, "/sys/bus/pci/devices/%s%s",
+			 colon == strrchr(device, ':') ? "0000:" : "", device);
+	else
+		snprintf(dir, DOCTOR_PATH_MAX, "/sys/class/net/%s/device", device);
 }
 
 uint32_t

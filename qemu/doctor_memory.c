@@ -84,9 +84,9 @@ doctor_check_hugepages(struct doctor *d)
 		finding_todo(finding, "for speed, reserve some and take `hugepages: false` out");
 		return;
 	}
-	if (d->is_running) {
-		finding_add(&d->findings, FINDING_OK, "hugepages",
-			    "vswitchd runs, and has its own");
+	if (d->is_running || d->is_barred) {
+		finding_add(&d->findings, FINDING_OK, "hugepages", "vswitchd %s has its own",
+			    d->is_running ? "runs, and" : "may run, and then");
 		return;
 	}
 	for (uint32_t cpu = 0; cpu < SETUP_CPUS_MAX; cpu++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* doctor_socket.c: may QEMU open the sockets of the ports? */
+#include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,7 @@ socket_may(const struct doctor_user *user, const struct stat *st, unsigned int w
 }
 
 /* Writes the first directory on the way to path that the user can't search, or that is not there.
- */
+ * Ends where we can't look ourselves. */
 static bool
 socket_is_barred(const struct doctor_user *user, const char *path, char barrier[DOCTOR_PATH_MAX])
 {
@@ -35,8 +36,9 @@ socket_is_barred(const struct doctor_user *user, const char *path, char barrier[
 
 	while ((slash = strchr(slash + 1, '/'))) {
 		snprintf(barrier, DOCTOR_PATH_MAX, "%.*s", (int)(slash - path), path);
-		if (stat(barrier, &st) != 0 ||
-		    (user->is_known && !socket_may(user, &st, MAY_SEARCH)))
+		if (stat(barrier, &st) != 0)
+			return errno != EACCES;
+		if (user->is_known && !socket_may(user, &st, MAY_SEARCH))
 			return true;
 	}
 	return false;
@@ -50,7 +52,7 @@ socket_check_server(struct doctor *d, const struct setup_port *port)
 	struct stat st;
 
 	if (stat(port->socket, &st) != 0) {
-		if (!d->is_running)
+		if (!d->is_running || errno == EACCES)
 			return true;
 		finding = finding_add(&d->findings, FINDING_ERROR, "socket",
 				      "port %s: there is no %s", port->name, port->socket);
@@ -64,6 +66,25 @@ socket_check_server(struct doctor *d, const struct setup_port *port)
 			      d->user.name, port->socket, st.st_mode & 07777);
 	finding_todo(finding, "give the port `group: kvm` and `permissions: \"0660\"`");
 	return false;
+}
+
+static bool
+socket_is_in(const char *socket, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(socket, dir, len) == 0 && socket[len] == '/' &&
+	       !strchr(socket + len + 1, '/');
+}
+
+/* Does the switch make sockets in the directory, which must stay its own then? */
+static bool
+socket_is_ours(const struct doctor *d, const char *dir)
+{
+	for (uint32_t i = 0; i < d->setup.n_ports; i++)
+		if (!d->setup.ports[i].is_client && socket_is_in(d->setup.ports[i].socket, dir))
+			return true;
+	return socket_is_in(d->client.socket, dir);
 }
 
 /* QEMU listens: it has to make the socket. */
@@ -81,7 +102,13 @@ socket_check_client(struct doctor *d, const struct setup_port *port)
 		return true;
 	finding = finding_add(&d->findings, FINDING_ERROR, "socket", "port %s: %s must not make %s",
 			      port->name, d->user.name, port->socket);
-	finding_todo(finding, "install -d -o %s -g kvm %s", d->user.name, dir);
+	/* whose directory it is can put its own in the place of every socket there */
+	if (socket_is_ours(d, dir))
+		finding_todo(finding,
+			     "take one of QEMU's own for it: install -d -o %s -g kvm %s/qemu",
+			     d->user.name, dir);
+	else
+		finding_todo(finding, "install -d -o %s -g kvm %s", d->user.name, dir);
 	return false;
 }
 

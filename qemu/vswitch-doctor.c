@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "doctor.h"
 
@@ -109,7 +110,10 @@ doctor_run(struct doctor *d)
 		struct finding *finding =
 			finding_add(&d->findings, FINDING_WARNING, "vswitchd", "%s", d->client.why);
 
-		finding_todo(finding, "start vswitchd when all else is right");
+		d->is_barred = access(d->client.socket, W_OK) != 0 && errno == EACCES;
+		finding_todo(finding, d->is_barred ? "run it as root: without that, some of what "
+						     "follows may not be so"
+						   : "start vswitchd when all else is right");
 		doctor_read(d);
 	}
 	if (d->is_set_up) {

@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from daemon import Daemon, assert_no_report, build_dir, sanitizer_env
+from daemon import Daemon, assert_no_report, build_dir, ctl_env
 
 CPU = 'sys/devices/system/cpu'
 NODE = 'sys/devices/system/node'
@@ -58,13 +58,14 @@ class Machine:
         with open(self.config_file, 'w', encoding='ascii') as file:
             json.dump({**config, 'ports': list(ports)}, file)
 
-    def run(self, *words, socket='/nowhere', code=None):
+    def run(self, *words, socket='/nowhere', code=None, user=None):
         """vswitchctl doctor; returns the findings by check, as (level, text, todo)."""
         done = subprocess.run(
             [os.path.join(build_dir(), 'vswitchctl'), '-s', socket, '--json', 'doctor',
              '--root', self.root, '--config', self.config_file, '--user', 'nobody',
              '--connect', 'test:///default', *words],
-            capture_output=True, text=True, timeout=60, env=sanitizer_env(), check=False)
+            capture_output=True, text=True, timeout=60, env=ctl_env(), check=False,
+            user=user, group=user, extra_groups=None if user is None else [])
         assert_no_report(done.stderr, 'vswitch-doctor')
         result = json.loads(done.stdout)
         findings = {}
@@ -146,6 +147,10 @@ def test_devices(machine):
         assert machine.one(check)[0] == 'error'
         machine.write(name + ('/x' if check == 'iommu' else ''), '')
     machine.remove('sys/class/iommu/dmar0')
+    machine.write('sys/class/net/eth2/device/vendor', '0x15b3')  # Mellanox: by the kernel's driver
+    machine.config(CONFIG, UPLINK)
+    assert machine.one('iommu')[0] == 'ok'
+    machine.config(CONFIG, {'name': 'u', 'type': 'ethdev', 'devargs': '0000:01:00.0,x=y'})
     machine.write('sys/module/vfio/parameters/enable_unsafe_noiommu_mode', 'Y')
     assert machine.one('iommu')[0] == 'warning'
     machine.remove('sys/bus/pci/drivers/vfio-pci')
@@ -200,6 +205,13 @@ def test_socket_rights(machine):
     assert todo == f'install -d -o nobody -g kvm {machine.sockets}'
     shutil.chown(machine.sockets, 'nobody')
     assert machine.one('socket')[0] == 'ok'
+    # a directory of the switch must not become QEMU's
+    shutil.chown(machine.sockets, 'root')
+    machine.config(CONFIG, client, {**PORT, 'name': 'vm2', 'socket': f'{machine.sockets}/c.sock'})
+    assert machine.one('socket')[2] == (
+        f"take one of QEMU's own for it: install -d -o nobody -g kvm {machine.sockets}/qemu")
+    machine.config(CONFIG, client)
+    shutil.chown(machine.sockets, 'nobody')
     os.chmod(machine.root, 0o700)
     assert f"{machine.root} can't be searched by QEMU" in machine.one('socket')[1]
     os.chmod(machine.root, 0o755)
@@ -225,6 +237,20 @@ def test_running(machine):
         assert level == 'error' and 'port vm1: the memory of the machine is not shared' in text
 
 
+def test_as_nobody(machine):
+    """Who may not ask the daemon is told so, and nothing that only it knows."""
+    pages = f'{NODE}/node0/hugepages'
+    machine.write(f'{pages}/hugepages-2048kB/free_hugepages', '0')
+    machine.config(CONFIG, {**PORT, 'socket': f'{machine.sockets}/hidden/a.sock'})
+    os.mkdir(f'{machine.sockets}/hidden', 0o700)
+    with Daemon() as daemon:
+        os.chmod(daemon.dir, 0o755)
+        findings = machine.run('--user', 'root', socket=daemon.socket, code=0, user=65534)
+        assert findings['vswitchd'][0][2].startswith('run it as root')
+        assert findings['hugepages'][0][1] == 'vswitchd may run, and then has its own'
+        assert machine.one('hugepages')[0] == 'error'
+
+
 def test_without_libvirt(machine):
     """Domains are not looked at, with a word; one that was asked for is an error."""
     away = ('--connect', 'qemu+unix:///system?socket=/nowhere')
@@ -237,11 +263,53 @@ def test_without_libvirt(machine):
     assert level == 'warning' and "test: it has no <interface type='vhostuser'>" in text
 
 
+DOMAIN = """<node>
+<domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>
+<name>{name}</name><memory>8192</memory><vcpu>2</vcpu>
+<memoryBacking><access mode='shared'/></memoryBacking><os><type>hvm</type></os><devices>
+<interface type='vhostuser'><mac address='52:54:00:00:00:01'/>
+<source type='unix' path='{path}' mode='server'/><model type='virtio'/></interface></devices>
+<test:runstate>{state}</test:runstate></domain></node>
+"""
+
+
+def test_domain_port(machine):
+    """Whether libvirt's hook adds the port that a domain needs, and what else is to be done."""
+    def look(path, name='web', running=False):
+        machine.write('libvirt.xml', DOMAIN.format(name=name, path=path, state=1 if running else 5))
+        found = machine.run('--connect', f'test://{machine.root}/libvirt.xml',
+                            socket=daemon.socket)['domain']
+        assert len(found) == 1, found
+        return found[0]
+
+    with Daemon() as daemon:
+        path = '/run/vswitch/web.sock'
+        level, text, todo = look(path)
+        assert level == 'error' and 'QEMU would wait for it' in text
+        assert todo.startswith(f'vswitchctl port add web type=vhost-user socket={path} mode=client')
+        # who wrote this is not who copies it into a shell
+        for name, evil in (('web', '/run/vswitch/$(reboot).sock'), ('a;reboot', path)):
+            assert look(evil, name)[2].startswith('vswitchctl port add NAME type=vhost-user '
+                                                  'socket=SOCKET')
+        machine.write('etc/libvirt/hooks/qemu.d/vswitch', '')
+        assert look(path)[0] == 'ok' and "libvirt's hook adds it" in look(path)[1]
+        assert look(path, running=True)[0] == 'error'
+        assert look('/elsewhere/web.sock')[0] == 'error'
+        machine.write('etc/default/vswitch-libvirt', '# --dir\nVSWITCH_LIBVIRT_OPTIONS=""')
+        assert look(path)[0] == 'ok'
+        machine.write('etc/default/vswitch-libvirt', 'VSWITCH_LIBVIRT_OPTIONS="-d /elsewhere"')
+        assert look(path)[0] == 'error' and look('/elsewhere/web.sock')[0] == 'ok'
+        daemon.add({**PORT, 'socket': 'a.sock', 'mode': 'client',
+                    'vm.name': 'other', 'vm.nic': 'net0'})
+        level, text, _ = look(daemon.path('a.sock'))
+        assert level == 'error' and 'is the socket of port vm1, which is of domain other' in text
+
+
 def test_command_line(machine):
     """For people; and what is no way to call it."""
     def run(*words):
         return subprocess.run([os.path.join(build_dir(), 'vswitchctl'), *words],
-                              env=sanitizer_env(), capture_output=True, text=True, timeout=60,
+                              env=ctl_env(), capture_output=True, text=True, timeout=60,
                               check=False)
     done = run('doctor', '--root', machine.root, '--config', machine.config_file, '-s', '/nowhere',
                '--connect', 'test:///default')
