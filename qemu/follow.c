@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <libvirt/libvirt.h>
@@ -49,12 +50,19 @@ struct follow {
 
 static void say(const char *level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The journal has levels of its own, which a line begins with. */
 static void
 say(const char *level, const char *format, ...)
 {
 	va_list args;
 
-	fprintf(stderr, "%-5s ", level);
+	if (getenv("JOURNAL_STREAM"))
+		fprintf(stderr, "<%d>",
+			level[0] == 'E'	  ? LOG_ERR
+			: level[0] == 'W' ? LOG_WARNING
+					  : LOG_INFO);
+	else
+		fprintf(stderr, "%-5s ", level);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
