@@ -95,3 +95,9 @@ class Library(Vswitch):
     name = 'library'
     what = 'vswitchd, datapath: library'
     datapath = 'library'
+
+    @classmethod
+    def unfit(cls, case):
+        if case.offload == 'tso' and case.takes:
+            return 'tso: its guests get no undivided segments (docs/design.md)'
+        return super().unfit(case)
