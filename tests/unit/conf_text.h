@@ -19,4 +19,10 @@ void refused(const char *text, const char *sentence);
 void refused_len(const char *text, size_t len, const char *sentence);
 void all_refused(const struct wrong *wrong, size_t n);
 
+/* Has every key. */
+extern const char full[];
+
+/* Fails if they differ in anything but where they are from. */
+void assert_same(struct conf *a, struct conf *b);
+
 #endif

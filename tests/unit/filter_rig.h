@@ -90,4 +90,7 @@ void rig_assert_mode(const char *mode, const char *why);
 /* The device is a VF that, unless trusted, ignores the modes it is asked for. */
 void rig_be_vf(const char *driver, uint32_t macs_max, enum port_wish trust);
 
+/* A case of cmocka's with a rig of its own. */
+#define CASE(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
+
 #endif

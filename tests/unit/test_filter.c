@@ -465,8 +465,6 @@ sets_of_addresses(void **state)
 	free(set);
 }
 
-#define CASE(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
-
 int
 main(void)
 {

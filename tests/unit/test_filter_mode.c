@@ -437,8 +437,6 @@ list_is_given_up(void **state)
 	assert_int_equal(fake_nic_n_macs(), 0);
 }
 
-#define CASE(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
-
 int
 main(void)
 {
