@@ -191,13 +191,15 @@ class Guest:
 
     def __init__(self, name, workdir, image, nics=(), ip=None, accel=None, cpus=1, memory=256,
                  share=True, qemu=QEMU, append='', devices=(), boot=None, room='',
-                 user=None):
+                 user=None, kernel='kernel'):
         """ip: address/prefix of the first NIC. accel: kvm or tcg, default: what works here.
         memory: MiB. share: whether the guest's memory is shared, without which no vhost-user NIC
         works. append: more for the kernel's command line; devices: more for QEMU's, put before the
         NICs. boot: QEMU's words for how it boots, instead of the image's kernel. room: what follows
         the size of the memory, for more to be plugged in. user: number of the user and group that
-        QEMU runs as, who must be able to read the image and to search workdir."""
+        QEMU runs as, who must be able to read the image and to search workdir. kernel: of the
+        image; one that shall sleep needs bzImage, since QEMU writes the other into the guest's
+        memory again when it wakes."""
         self.name = name
         self.qemu = qemu
         self.vhost_nics = list(nics)
@@ -221,7 +223,7 @@ class Guest:
             line.append(append)
         self.append = ' '.join(line)
         if boot is None:
-            boot = ['-kernel', os.path.join(image, 'kernel'),
+            boot = ['-kernel', os.path.join(image, kernel),
                     '-initrd', os.path.join(image, 'initramfs'), '-append', self.append]
         self.command = [
             'setpriv', '--pdeathsig', 'KILL',  # no QEMU outlives who started it

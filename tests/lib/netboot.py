@@ -12,7 +12,6 @@ likewise.
 """
 
 import functools
-import glob
 import http.server
 import os
 import re
@@ -21,19 +20,9 @@ import subprocess
 import threading
 
 from daemon import build_dir, die_with_parent, wait_until
-from guest import GuestError
 
 OVMF = '/usr/share/OVMF/OVMF_{}_4M.fd'
 LEASE = '10.77.0.1'
-
-
-def kernel_file(image):
-    """The kernel as distributors pack it, which firmware can start; guest-image unpacks it."""
-    found = (glob.glob('/boot/vmlinuz-*-cloud-amd64') or
-             glob.glob(os.path.join(image, 'download', 'boot', 'vmlinuz-*-cloud-amd64')))
-    if not found:
-        raise GuestError(f'there is no kernel in /boot or {image}/download/boot')
-    return max(found, key=lambda path: [int(word) for word in re.findall(r'\d+', path)])
 
 
 def boot_words(workdir, uefi):
@@ -69,7 +58,7 @@ class Server:
             (address, 0), functools.partial(Handler, directory=os.path.join(workdir, 'tftp')))
         self.http.sent = []
         os.makedirs(self.dir)
-        shutil.copy(kernel_file(image), os.path.join(self.dir, 'kernel'))
+        shutil.copy(os.path.join(image, 'bzImage'), os.path.join(self.dir, 'kernel'))
         shutil.copy(os.path.join(image, 'initramfs'), self.dir)
         with open(os.path.join(self.dir, 'script'), 'w', encoding='ascii') as file:
             url = f'http://{address}:{self.http.server_port}'
