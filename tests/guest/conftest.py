@@ -16,14 +16,21 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 
 from daemon import build_dir  # noqa: E402  after the path to it
 from guest import build_image  # noqa: E402
+from marks import drop_products  # noqa: E402
 from tap import unshare_net  # noqa: E402
 
 
 def pytest_configure(config):
     """Markers, and a machine that these tests can run on."""
     config.addinivalue_line('markers', 'long: only by tests/run --long')
+    config.addinivalue_line('markers', 'many: one of many rounds')
     if os.geteuid() != 0:
         pytest.exit('guest tests need root: sudo tests/run', 2)
+
+
+def pytest_collection_modifyitems(items):
+    """Those that are worth their time."""
+    drop_products(items)
 
 
 @pytest.fixture(scope='session', name='image')

@@ -16,7 +16,7 @@ from frames import build
 from guest import GuestError, Nic, transfer
 from guestnet import HOST, GuestNet
 from load import Flood
-from marks import choose
+from marks import choose, rounds
 from vguest import Guests
 
 PORT = 7000
@@ -100,7 +100,7 @@ def check(net):
     assert transfer(net.host, net['vm1'], 1).intact()
 
 
-@pytest.mark.parametrize('rounds', choose([2, 20], 2))
+@rounds(2, 20)
 def test_reboots(net, rounds):
     """Again and again, by the button and by itself."""
     vm1 = net['vm1']
@@ -116,7 +116,7 @@ def test_reboots(net, rounds):
     check(net)
 
 
-@pytest.mark.parametrize('rounds', choose([5, 100], 5))
+@rounds(5, 100)
 def test_driver_reloads(net, rounds):
     """The driver is taken out of the kernel and comes back."""
     vm1 = net['vm1']
@@ -141,7 +141,7 @@ def test_rings_keep_their_size(net):
     check(net)
 
 
-@pytest.mark.parametrize('rounds', choose([2, 20], 2))
+@rounds(2, 20)
 def test_stops(net, rounds):
     """QEMU stops the guest, and lets it go on."""
     vm1 = net['vm1']
@@ -154,7 +154,7 @@ def test_stops(net, rounds):
     check(net)
 
 
-@pytest.mark.parametrize('rounds', choose([1, 10], 1))
+@rounds(1, 10)
 def test_sleeps(net, rounds):
     """The guest sleeps (ACPI S3), and is woken."""
     vm1, boot_id = net['vm1'], 'cat /proc/sys/kernel/random/boot_id'
@@ -223,7 +223,7 @@ def test_more_memory(net):
     assert mib_used(vm1, 'Normal') > 0
 
 
-@pytest.mark.parametrize('rounds', choose([2, 20], 2))
+@rounds(2, 20)
 def test_second_nic_under_load(net, rounds):
     """A NIC is plugged in, and out while frames flow both ways."""
     vm1, vm2, mode = net['vm1'], net['vm2'], net.ports['vm1'].get('mode', 'server')

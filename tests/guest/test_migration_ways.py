@@ -8,7 +8,7 @@ import socket
 import pytest
 from daemon import wait_until
 from guestnet import HOST
-from marks import choose
+from marks import choose, rounds
 from migration import PLACES, UPLINK, Echo
 from tap import Tap
 
@@ -38,7 +38,7 @@ def check_place(movable):
 NICS = {'split': {}, 'packed': {'options': 'packed=on'}}
 
 
-@pytest.mark.parametrize('rounds', choose([2, 20], 2))
+@rounds(2, 20)
 @pytest.mark.parametrize('mode', choose(['server', 'client'], 'server'))
 @pytest.mark.parametrize('rings', choose(NICS, 'split'))
 @pytest.mark.parametrize('places', choose(PLACES, 'two switches'))

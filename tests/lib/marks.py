@@ -10,3 +10,15 @@ def choose(names, *default):
     assert default and not unknown, f'there are no cases {unknown}'
     return [name if name in default else pytest.param(name, marks=pytest.mark.long)
             for name in names]
+
+
+def rounds(few, many):
+    """Parametrizes a test by its rounds: few by default; many with the default of all else."""
+    return pytest.mark.parametrize('rounds', [
+        few, pytest.param(many, marks=[pytest.mark.long, pytest.mark.many])])
+
+
+def drop_products(items):
+    """Leaves out the cases with many rounds that are long for another reason, too."""
+    items[:] = [item for item in items if not item.get_closest_marker('many') or
+                len(list(item.iter_markers('long'))) == 1]
