@@ -12,6 +12,12 @@
  *   nictool send ADDRESS PORT FLOWS
  *       UDP from FLOWS sockets in turn, without end: the number of the flow and, of each flow, of
  *       the datagram, both 32 bits in network order.
+ *   nictool flood ADDRESS PORT RATE
+ *       UDP, so many a second, until SIGTERM; then says how many they were.
+ *   nictool gap PORT
+ *       Receives UDP until SIGTERM; then says how long it was at most without: microseconds.
+ *   nictool echo PORT
+ *       Sends back what comes, without end.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -140,10 +146,17 @@ send_flows(const char *address, const char *port, const char *n)
 }
 
 static void
-end_flood(int number)
+end(int number)
 {
 	(void)number;
 	is_over = 1;
+}
+
+/* Unlike signal(), interrupts what waits. */
+static void
+end_on_sigterm(void)
+{
+	sigaction(SIGTERM, &(struct sigaction){.sa_handler = end}, NULL);
 }
 
 /* Microseconds. */
@@ -176,7 +189,7 @@ flood(const char *address, const char *port, const char *per_second)
 	memset(burst, 0, sizeof(burst));
 	for (int i = 0; i < FLOOD_BURST_MAX; i++)
 		burst[i].msg_hdr = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
-	signal(SIGTERM, end_flood);
+	end_on_sigterm();
 	start = now();
 	while (!is_over) {
 		uint64_t due = (now() - start) * rate / 1000000 - sent;
@@ -195,18 +208,50 @@ flood(const char *address, const char *port, const char *per_second)
 	return EXIT_SUCCESS;
 }
 
+/* A socket bound to a UDP port, or -1. */
 static int
-echo(const char *port)
+bind_port(const char *port)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET,
 				 .sin_port = htons((uint16_t)strtoul(port, NULL, 10))};
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (fd >= 0 && bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0)
+		return fd;
+	perror("nictool: bind");
+	return -1;
+}
+
+static int
+gap(const char *port)
+{
+	int fd = bind_port(port);
+	uint64_t last = now(), longest = 0;
+
+	if (fd < 0)
+		return EXIT_FAILURE;
+	end_on_sigterm();
+	while (!is_over) {
+		char data[1];
+		uint64_t t;
+
+		(void)!recv(fd, data, sizeof(data), 0);
+		t = now();
+		longest = t - last > longest ? t - last : longest;
+		last = t;
+	}
+	printf("%llu\n", (unsigned long long)longest);
+	return EXIT_SUCCESS;
+}
+
+static int
+echo(const char *port)
+{
+	int fd = bind_port(port);
 	char data[2048];
 
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof(at)) != 0) {
-		perror("nictool: echo");
+	if (fd < 0)
 		return EXIT_FAILURE;
-	}
 	for (;;) {
 		struct sockaddr_in from;
 		socklen_t len = sizeof(from);
@@ -228,12 +273,14 @@ main(int argc, char **argv)
 		return set_offload(argv[2], argv[3], argv[4]);
 	if (argc == 5 && !strcmp(argv[1], "send"))
 		return send_flows(argv[2], argv[3], argv[4]);
+	if (argc == 3 && !strcmp(argv[1], "gap"))
+		return gap(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "echo"))
 		return echo(argv[2]);
 	if (argc == 5 && !strcmp(argv[1], "flood"))
 		return flood(argv[2], argv[3], argv[4]);
 	fprintf(stderr, "usage: nictool pairs IFNAME N | rings IFNAME N | "
 			"offload IFNAME NAME on|off | send ADDRESS PORT FLOWS | "
-			"flood ADDRESS PORT RATE | echo PORT\n");
+			"flood ADDRESS PORT RATE | gap PORT | echo PORT\n");
 	return 2;
 }
