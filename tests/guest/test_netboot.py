@@ -38,5 +38,4 @@ def test_network_boot(image, firmware):
                 assert vm1.ping(HOST) == 3
                 assert transfer(net.host, vm1, 1).intact()
                 if n <= rounds:
-                    vm1.received = b''
-                    vm1.status('(usleep 100000; reboot -f) >/dev/null 2>&1 &')
+                    vm1.reboot()

@@ -313,6 +313,11 @@ class Guest:
         self.started = time.monotonic()
         self.qmp('system_reset')
 
+    def reboot(self):
+        """Lets the guest's kernel reboot it; nothing is shut down, and nothing answered."""
+        self.started = time.monotonic()
+        self._request('reboot -f')
+
     def stop(self):
         """Ends QEMU in good order."""
         if self.alive():
@@ -387,12 +392,15 @@ class Guest:
         line, self.received = self.received.split(b'\n', 1)
         return line.decode(errors='replace').strip()
 
-    def status(self, command, timeout=30):
-        """Runs a shell command in the guest; returns its exit code and what it printed."""
+    def _request(self, command, timeout=30):
         self.requests += 1
         request = f'{self.requests} {base64.b64encode(command.encode()).decode()}\n'
         self.agent.settimeout(timeout)
         self.agent.sendall(request.encode())
+
+    def status(self, command, timeout=30):
+        """Runs a shell command in the guest; returns its exit code and what it printed."""
+        self._request(command, timeout)
         end = time.monotonic() + timeout
         while True:
             words = self._read_line(end, command).split(' ')
