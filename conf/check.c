@@ -10,6 +10,7 @@
 
 #include "check_where.h"
 #include "conf.h"
+#include "path.h"
 #include "schema.h"
 #include "text.h"
 #include "value.h"
@@ -98,6 +99,14 @@ check_cpus(const struct where *w, const char *key, char *const *texts, unsigned 
 	return 0;
 }
 
+static bool
+check_is_directory(const char *path)
+{
+	const char *last = strrchr(path, '/') + 1;
+
+	return !last[0] || strcmp(last, ".") == 0 || strcmp(last, "..") == 0;
+}
+
 int
 check_path(const struct where *w, const char *key, const char *path, char out[UNIX_PATH_MAX + 1],
 	   struct error *e)
@@ -109,10 +118,11 @@ check_path(const struct where *w, const char *key, const char *path, char out[UN
 	if (len > UNIX_PATH_MAX)
 		return check_fail(w, key, -1, e, "path is %zu bytes, a UNIX socket takes %d", len,
 				  UNIX_PATH_MAX);
-	if (path[len - 1] == '/')
+	if (check_is_directory(path))
 		return check_fail(w, key, -1, e, "\"%s\" is a directory, not the path of a socket",
 				  path);
 	memcpy(out, path, len + 1);
+	path_squeeze(out);
 	return 0;
 }
 

@@ -56,6 +56,7 @@ int check_word(const struct where *w, const char *key, const char *text,
 int check_cpus(const struct where *w, const char *key, char *const *texts, unsigned int n,
 	       uint16_t *cpus, struct error *e);
 
+/* Of a socket: squeezed, see path.h. */
 int check_path(const struct where *w, const char *key, const char *path,
 	       char out[UNIX_PATH_MAX + 1], struct error *e);
 

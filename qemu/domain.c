@@ -13,6 +13,8 @@
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 
+#include "path.h"
+
 static xmlNode *
 domain_next(xmlNode *node, const char *name)
 {
@@ -190,6 +192,7 @@ domain_read_nic(xmlNode *node, struct domain_nic *nic, char why[DOMAIN_WHY_MAX])
 			 nic->mac, DOMAIN_SOCKET_MAX - 1);
 		return -EINVAL;
 	}
+	path_squeeze(nic->socket); /* as those of ports are */
 	return 0;
 }
 

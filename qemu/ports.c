@@ -124,14 +124,9 @@ ports_is_ours(const struct ports_rules *rules, const struct domain_nic *nic)
 	const char *slash = strrchr(nic->socket, '/');
 	size_t len = slash ? (size_t)(slash - nic->socket) : 0;
 
-	for (uint32_t i = 0; slash && i < rules->n_dirs; i++) {
-		size_t dir_len = strlen(rules->dirs[i]);
-
-		while (dir_len > 1 && rules->dirs[i][dir_len - 1] == '/')
-			dir_len--;
-		if (dir_len == len && strncmp(rules->dirs[i], nic->socket, len) == 0)
+	for (uint32_t i = 0; slash && i < rules->n_dirs; i++)
+		if (strlen(rules->dirs[i]) == len && strncmp(rules->dirs[i], nic->socket, len) == 0)
 			return true;
-	}
 	return false;
 }
 

@@ -8,6 +8,7 @@
 #include "client.h"
 #include "follow.h"
 #include "hook.h"
+#include "path.h"
 #include "ports.h"
 
 #define URI_DEFAULT "qemu:///system"
@@ -40,13 +41,14 @@ print_usage(FILE *out)
 }
 
 static bool
-add_dir(struct ports_rules *rules, const char *dir)
+add_dir(struct ports_rules *rules, char *dir)
 {
 	if (dir[0] != '/' || rules->n_dirs == PORTS_DIRS_MAX) {
 		fprintf(stderr, "vswitch-libvirt: --dir %s: up to %d absolute paths are taken\n",
 			dir, PORTS_DIRS_MAX);
 		return false;
 	}
+	path_squeeze(dir);
 	rules->dirs[rules->n_dirs++] = dir;
 	return true;
 }

@@ -179,6 +179,16 @@ def test_socket_of_another(rig):
     assert code == 1 and f'two of its interfaces have the socket {path}' in said
     assert rig.call('release', rig.nic(0), rig.nic(1, path=path)) == (0, '')
     assert not rig.ports()
+    # by another path
+    assert rig.call('prepare', rig.nic(0)) == (0, '')
+    before = rig.ports()
+    for path in (f'{rig.daemon.dir}/./0.sock', f'{rig.daemon.dir}//0.sock'):
+        code, said = rig.call('prepare', rig.nic(0, path=path), name='vm2')
+        assert code == 1 and 'is the socket of port vm1.net0, which is of domain vm1' in said
+        assert rig.call('release', rig.nic(0, path=path), name='vm2') == (0, '')
+    assert rig.ports() == before
+    assert rig.call('release', rig.nic(0, path=f'{rig.daemon.dir}//0.sock')) == (0, '')
+    assert not rig.ports()
     # the switch's own
     for mode in ('server', 'client'):
         assert rig.call('prepare', rig.nic(mode=mode, path=rig.daemon.socket))[0] == 1

@@ -115,6 +115,10 @@ test_switch_keys(void **state)
 		 "t.yaml:1: switch: state: \"var/lib\" does not begin with /"},
 		{"switch: {control: /tmp/}",
 		 "t.yaml:1: switch: control: \"/tmp/\" is a directory, not the path of a socket"},
+		{"switch: {control: /tmp/.}",
+		 "t.yaml:1: switch: control: \"/tmp/.\" is a directory, not the path of a socket"},
+		{"switch: {control: /tmp/..}",
+		 "t.yaml:1: switch: control: \"/tmp/..\" is a directory, not the path of a socket"},
 		{"switch: {memory: lots}",
 		 "t.yaml:1: switch: memory: \"lots\" is not a size, as 256M or 1G are"},
 		{"switch: {memory: 63M}", "t.yaml:1: switch: memory: 63M is not in 64M..1048576M"},
@@ -293,6 +297,47 @@ test_ports_beside(void **state)
 	all_refused(wrong, sizeof(wrong) / sizeof(wrong[0]));
 }
 
+/* What is spelled otherwise is the same socket, and is kept in one spelling. */
+static void
+test_socket_path_spelling(void **state)
+{
+	static const char *const same[] = {"//run/x.sock", "/run//x.sock", "/run/./x.sock",
+					   "/./run/././x.sock", "/run///./x.sock"};
+	static const char *const others[] = {"/run/.x.sock", "/run/x.sock.", "/run/...", "/run/..x",
+					     "/run/../run/x.sock"};
+	char text[512];
+	struct conf *conf;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		snprintf(text, sizeof(text),
+			 "ports:\n- {name: a, type: vhost-user, socket: /run/x.sock}\n"
+			 "- {name: b, type: vhost-user, socket: %s}\n",
+			 same[i]);
+		refused(text, "t.yaml:3: ports: b: socket: port a has the same");
+		snprintf(text, sizeof(text),
+			 "switch: {control: %s}\n"
+			 "ports: [{name: a, type: vhost-user, socket: /run/x.sock}]\n",
+			 same[i]);
+		refused(text, "t.yaml:2: ports: a: socket: this is the control socket of the "
+			      "switch");
+		snprintf(text, sizeof(text), "ports: [{name: a, type: vhost-user, socket: %s}]\n",
+			 same[i]);
+		conf = load(text);
+		assert_string_equal(conf->ports[0].vhost.socket, "/run/x.sock");
+		conf_free(conf);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		snprintf(text, sizeof(text),
+			 "ports:\n- {name: a, type: vhost-user, socket: /run/x.sock}\n"
+			 "- {name: b, type: vhost-user, socket: %s}\n",
+			 others[i]);
+		conf = load(text);
+		assert_string_equal(conf->ports[1].vhost.socket, others[i]);
+		conf_free(conf);
+	}
+}
+
 /* The longest path is taken, one byte more is not. */
 static void
 test_socket_path_length(void **state)
@@ -434,6 +479,7 @@ main(void)
 		cmocka_unit_test(test_switch_keys),
 		cmocka_unit_test(test_port_keys),
 		cmocka_unit_test(test_ports_beside),
+		cmocka_unit_test(test_socket_path_spelling),
 		cmocka_unit_test(test_socket_path_length),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_files),
