@@ -48,16 +48,18 @@ vhost_close(struct port *port)
 static int
 vhost_open(struct port *port, struct error *e)
 {
-	struct session *s = NULL;
+	struct session *s = session_create(port);
 	int err;
 
-	guard_init();
-	err = socket_prepare(&port->conf, e);
-	if (err)
-		return err;
-	s = session_create(port);
 	if (!s)
 		return error_set(e, -ENOMEM, "port %s: out of memory", port->conf.name);
+	port->priv = s;
+	guard_init();
+	err = registry_add(s, e);
+	if (!err)
+		err = socket_prepare(&port->conf, e);
+	if (err)
+		goto fail;
 	if (port->conf.vhost.has_viommu)
 		log_warn(
 			"port %s: viommu: librte_vhost does not hold a hostile guest with a vIOMMU "
@@ -65,32 +67,23 @@ vhost_open(struct port *port, struct error *e)
 			port->conf.name);
 	if (port->conf.vhost.is_library)
 		err = library_open(s, e);
+	if (!err)
+		err = contract_open(s, e);
 	if (err)
 		goto fail;
-	err = registry_add(s);
-	if (err) {
-		err = error_set(e, err, "port %s: socket: another port has %s already",
-				port->conf.name, port->conf.vhost.socket);
-		goto fail;
-	}
-	port->priv = s;
-	err = contract_open(s, e);
-	if (err)
-		goto fail_registered;
 	pthread_mutex_lock(&s->lock);
 	session_judge(s);
 	pthread_mutex_unlock(&s->lock);
 	err = port->conf.vhost.is_client ? client_open(s, e) : driver_start(s, e);
 	if (err)
-		goto fail_registered;
+		goto fail;
 	return 0;
 
-fail_registered:
-	registry_remove(s);
-	port->priv = NULL;
 fail:
+	registry_remove(s);
 	library_close(s);
 	session_destroy(s);
+	port->priv = NULL;
 	return err;
 }
 

@@ -10,7 +10,9 @@
 
 #include <rte_vhost.h>
 
+#include "error.h"
 #include "session.h"
+#include "socket.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct session *sessions[PORTS_MAX]; /* under the lock */
@@ -26,18 +28,32 @@ find(const char *path)
 }
 
 int
-registry_add(struct session *s)
+registry_add(struct session *s, struct error *e)
 {
-	int err = -ENOSPC;
+	const struct port_conf *conf = &s->port->conf;
+	const struct session *other = NULL;
+	struct session **room = NULL;
+	int err = 0;
 
+	socket_place(conf->vhost.socket, s->place);
 	pthread_mutex_lock(&lock);
-	if (find(s->port->conf.vhost.socket))
-		err = -EEXIST;
-	for (int i = 0; err == -ENOSPC && i < PORTS_MAX; i++)
-		if (!sessions[i]) {
-			sessions[i] = s;
-			err = 0;
-		}
+	for (int i = 0; i < PORTS_MAX && !other; i++) {
+		if (!sessions[i])
+			room = &sessions[i];
+		else if (strcmp(sessions[i]->place, s->place) == 0)
+			other = sessions[i];
+	}
+	if (other)
+		err = error_set(e, -EEXIST,
+				"port %s: socket: %s leads to the socket of port %s, %s: give each "
+				"port one of its own",
+				conf->name, conf->vhost.socket, other->port->conf.name,
+				other->port->conf.vhost.socket);
+	else if (!room)
+		err = error_set(e, -ENOSPC, "port %s: there are too many vhost-user ports",
+				conf->name);
+	else
+		*room = s;
 	pthread_mutex_unlock(&lock);
 	return err;
 }

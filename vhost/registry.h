@@ -8,10 +8,14 @@
 #ifndef VHOST_REGISTRY_H
 #define VHOST_REGISTRY_H
 
+struct error;
 struct session;
 
-/* 0, -EEXIST if another session has the same socket, -ENOSPC. */
-int registry_add(struct session *s);
+/*
+ * 0, or -errno with the sentence in e: -EEXIST if another session has the socket, by whatever path;
+ * -ENOSPC.
+ */
+int registry_add(struct session *s, struct error *e);
 
 /* Forgets the session and its connection; none of its callbacks runs any more. */
 void registry_remove(struct session *s);

@@ -24,6 +24,7 @@
 #include "port.h"
 #include "record.h"
 #include "ring.h"
+#include "socket.h"
 
 struct backlog;
 struct rte_mempool;
@@ -48,6 +49,7 @@ struct session_view {
 
 struct session {
 	struct port *port;
+	char place[SOCKET_PLACE_MAX];		   /* of its socket; of the registry */
 	_Atomic(const struct session_view *) view; /* vhost thread: wo, workers: ro; direct path */
 
 	/* datapath: library (library.c); vhost thread: wo, workers: ro */

@@ -21,6 +21,36 @@
 #include "label.h"
 #include "port.h"
 
+void
+socket_place(const char *path, char place[SOCKET_PLACE_MAX])
+{
+	char dir[UNIX_PATH_MAX + 1];
+	size_t len = strlen(path), used;
+
+	/* the longest part of its directory that exists */
+	do {
+		while (len > 0 && path[--len] != '/')
+			;
+		snprintf(dir, sizeof(dir), "%.*s", (int)len, path);
+	} while (!realpath(len ? dir : "/", place) && len > 0);
+	used = len ? strlen(place) : 0;
+	if (used == 1)
+		used = 0; /* of "/" nothing is left before the next slash */
+	for (const char *at = path + len; *at;) {
+		size_t name = 1 + strcspn(at + 1, "/"); /* and the slash before it */
+
+		if (name == 3 && at[1] == '.' && at[2] == '.') {
+			while (used > 0 && place[--used] != '/')
+				;
+		} else if (name > 1 && (name > 2 || at[1] != '.')) {
+			memcpy(place + used, at, name);
+			used += name;
+		}
+		at += name;
+	}
+	place[used] = 0;
+}
+
 /* A user's or group's number, by name or as digits. False if there is none. */
 static bool
 find_id(const char *name, bool is_group, unsigned int *id)

@@ -12,6 +12,17 @@
 struct error;
 struct port_conf;
 
+enum {
+	SOCKET_PLACE_MAX = 4096 + 108, /* bytes, with the final 0: PATH_MAX, and a socket's path */
+};
+
+/*
+ * The path of a socket as it is for all paths that lead there: links on the way to its directory
+ * are followed as far as that exists, and what is missing is taken by its letters. A link in the
+ * place of the socket itself is somebody's who may write there, and is not followed.
+ */
+void socket_place(const char *path, char place[SOCKET_PLACE_MAX]);
+
 /* Can the socket be there? Looks, changes nothing. 0 or -errno with the sentence in e. */
 int socket_check(const struct port_conf *conf, struct error *e);
 

@@ -6,6 +6,7 @@ import contextlib
 import grp
 import os
 import shutil
+import signal
 import socket
 import stat
 import threading
@@ -117,6 +118,36 @@ def test_directory_for_qemu():
         said = d.ctl_fail('port', 'add', 'x', 'type=vhost-user', 'mode=client', 'group=nosuchgroup',
                           f'socket={d.path("x.sock")}')
         assert 'there is no group nosuchgroup' in said
+
+
+def test_two_paths_to_one_socket():
+    """Sockets in one directory that two paths lead to are one: the second port is down at the
+    start, refused later, and both are named. One that is spelled otherwise stays as it is."""
+    with Daemon({'ports': [server('a', 'run/x.sock'), client('b', 'link/x.sock')]},
+                start=False) as d:
+        os.mkdir(d.path('run'))
+        os.symlink('run', d.path('link'))
+        d.start()
+        assert d.port('a')['reason'].startswith('waiting for QEMU')
+        assert d.port('b')['reason'] == (
+            f'port b: socket: {d.path("link/x.sock")} leads to the socket of port a, '
+            f'{d.path("run/x.sock")}: give each port one of its own')
+        said = d.ctl_fail('port', 'add', 'c', 'type=vhost-user',
+                          f'socket={d.path("run/../run/x.sock")}')
+        assert 'run/../run/x.sock leads to the socket of port a, ' in said
+        said = d.ctl_fail('port', 'add', 'c', 'type=vhost-user',
+                          f'socket={d.path("run/.//x.sock")}')
+        assert 'port c: socket: port a has the same' in said
+        os.unlink(d.path('link'))
+        os.mkdir(d.path('link'))
+        d.signal(signal.SIGHUP)
+        wait_until('b is tried again', lambda: 'waiting' in d.port('b')['reason'])
+        # one that is replaced by itself, by another path
+        d.write({'ports': [server('a', 'run/../run/x.sock'), client('b', 'link/./x.sock')]})
+        d.signal(signal.SIGHUP)
+        d.wait_log('(?s)(reload: [^ ]* is in force, 2 ports.*){2}')
+        assert details(d, 'b')['socket'] == d.path('link/x.sock')
+        assert d.port('a')['reason'].startswith('waiting for QEMU')
 
 
 NOBODY = ['setpriv', '--reuid=nobody', '--regid=nogroup', '--clear-groups']
