@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/vfs.h>
@@ -19,6 +21,7 @@
 #include <rte_vhost.h>
 
 #include "attach.h"
+#include "backing.h"
 #include "compat.h"
 #include "contract.h"
 #include "feature.h"
@@ -166,14 +169,20 @@ before_message(struct session *s, struct vhost_message *message)
 }
 
 /* Warns of what is refused; a peer can cause it as often as it likes. */
-static void
-warn_refused(const struct session *s, const char *what)
+static void __attribute__((format(printf, 2, 3)))
+warn_refused(const struct session *s, const char *format, ...)
 {
 	static struct log_limit limit = {.burst = 5, .interval_s = 60}; /* event thread's */
+	char what[REASON_MAX];
 	uint32_t suppressed;
+	va_list args;
 
-	if (log_allowed(&limit, &suppressed))
-		log_warn("port %s: %s", s->port->conf.name, what);
+	if (!log_allowed(&limit, &suppressed))
+		return;
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	log_warn("port %s: %s", s->port->conf.name, what);
 }
 
 static bool
@@ -185,29 +194,43 @@ can_map(int fd, uint64_t len)
 }
 
 /*
- * Why guest memory can't be as the message says, or NULL. Behind the end of a file there is nothing
- * to be touched; see guard.h. Whatever else the library would find wrong is found here: it looks
- * with the old memory unmapped, and then lets the workers of its own bursts go on with that.
+ * Can guest memory be as the message says? Behind the end of a file there is nothing to be touched;
+ * see guard.h, and backing.h for what it may lie on. Whatever else the library would find wrong is
+ * found here: it looks with the old memory unmapped, and then lets the workers of its own bursts go
+ * on with that.
  */
-static const char *
-judge_memory(const struct vhost_message *message)
+static bool
+is_memory_fit(const struct session *s, const struct vhost_message *message)
 {
 	uint32_t n = message->payload.memory.n;
 
-	if (n > GUARD_LOG || compat_fd(message, n) >= 0)
-		return "guest memory has more regions or files than there can be: refused";
+	if (n > GUARD_LOG || compat_fd(message, n) >= 0) {
+		warn_refused(s,
+			     "guest memory has more regions or files than there can be: refused");
+		return false;
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t size = message->payload.memory.regions[i].size;
 		uint64_t end = message->payload.memory.regions[i].offset + size;
 		int fd = compat_fd(message, i);
+		const char *unfit = fd >= 0 ? backing_unfit(fd) : NULL;
 
-		if (fd >= 0 && (end < size || !guard_file_fits(fd, end)))
-			return "guest memory is longer than the file that QEMU passes for it: "
-			       "refused";
-		if (fd < 0 || size == 0 || !can_map(fd, end))
-			return "guest memory can't be mapped: refused";
+		if (unfit)
+			warn_refused(s,
+				     "guest memory lies on %s, which can keep the switch waiting "
+				     "for it: refused: give the guest a memory-backend-memfd, or "
+				     "a mem-path on a tmpfs, a hugetlbfs or a disk of this host",
+				     unfit);
+		else if (fd >= 0 && (end < size || !guard_file_fits(fd, end)))
+			warn_refused(s, "guest memory is longer than the file that QEMU passes for "
+					"it: refused");
+		else if (fd < 0 || size == 0 || !can_map(fd, end))
+			warn_refused(s, "guest memory can't be mapped: refused");
+		else
+			continue;
+		return false;
 	}
-	return NULL;
+	return true;
 }
 
 /* munmap() takes only whole huge pages, and what the library unmaps is the log's size. */
@@ -229,8 +252,14 @@ static void
 check_log(const struct session *s, struct vhost_message *message)
 {
 	int fd = compat_fd(message, 0);
+	const char *unfit = fd >= 0 ? backing_unfit(fd) : NULL;
 
-	if (message->payload.log.offset != 0)
+	if (unfit)
+		warn_refused(s,
+			     "the log of dirty pages lies on %s, which can keep the switch "
+			     "waiting for it: the migration is refused",
+			     unfit);
+	else if (message->payload.log.offset != 0)
 		warn_refused(s, "the log of dirty pages begins within its file, which can't be "
 				"used: the migration is refused");
 	else if (fd >= 0 && !guard_file_fits(fd, message->payload.log.size))
@@ -277,7 +306,6 @@ pre_message(int vid, void *context)
 {
 	struct session *s = registry_of(vid);
 	struct vhost_message *message = context;
-	const char *why;
 
 	if (!s)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
@@ -296,8 +324,11 @@ pre_message(int vid, void *context)
 		make_nonblocking(compat_fd(message, 0));
 	if (message->request == REQUEST_SET_LOG_BASE)
 		check_log(s, message);
-	if (message->request == REQUEST_SET_MEM_TABLE && (why = judge_memory(message)) != NULL) {
-		warn_refused(s, why);
+	if (message->request == REQUEST_SET_MEM_TABLE && !is_memory_fit(s, message))
+		return (enum rte_vhost_msg_result)compat_refuse(message);
+	if (message->request == REQUEST_ADD_MEM_REG || message->request == REQUEST_REM_MEM_REG) {
+		warn_refused(s, "guest memory comes or goes region by region, which was not "
+				"offered: refused");
 		return (enum rte_vhost_msg_result)compat_refuse(message);
 	}
 	if (is_harmless(message->request))

@@ -16,6 +16,7 @@ from daemon import wait_until
 from frontend import (AVAIL, BUFFER, GET_FEATURES, LOG_ALL, NEED_REPLY, PROTOCOL_RARP, RESET_OWNER,
                       SEND_RARP, SET_FEATURES, SET_LOG_BASE, SET_MEM_TABLE, SIZE, USED, WRITE,
                       MEMORY, Frontend)
+from fuse import FuseFile
 from marks import choose
 from net import Net
 from test_leaks import fds
@@ -393,6 +394,62 @@ def test_memory_that_fails(kind):
         wait_until('the reason', lambda: 'cut a file short' in net.daemon.port('x')['reason'])
         frames = [net.frame('a', 'b', n) for n in range(100)]
         net.check_frames([f for _, f in net.exchange('a', 'b', frames)], frames, 'beside it')
+
+
+@pytest.mark.parametrize('kind', ['server', 'library'])
+def test_file_of_the_peer_itself(kind):
+    """Memory or a log in a file that the front-end serves itself is refused before anybody waits
+    for a page of it; what was stays."""
+    with bed(kind) as (net, fe, log):
+        fe.start()
+        net.daemon.wait_link('x')
+        place = net.daemon.path('fuse')
+        with open(place, 'w', encoding='ascii'):
+            pass
+        try:
+            file = FuseFile(place, MEMORY)
+        except OSError as e:
+            pytest.skip(str(e))
+        with file:
+            for _ in range(3):
+                assert not fe.set(SET_MEM_TABLE, struct.pack('=IIQQQQ', 1, 0, 0, MEMORY, 0, 0),
+                                  [file.file])
+                assert not fe.set(SET_LOG_BASE, struct.pack('=QQ', LOG_SIZE, 0), [file.file])
+            assert not [name for name in fds(net.daemon.pid) if place in name]
+            fe.enable(fe.rings[0], True)
+            check_traffic(net, fe)
+        net.daemon.wait_log('WARN +port x: guest memory lies on FUSE, which can keep the switch')
+        net.daemon.wait_log('WARN +port x: the log of dirty pages lies on FUSE, which can keep')
+        assert offer_log(fe, log)
+        check_traffic(net, fe)
+
+
+def test_file_of_unknown_kind():
+    """So is memory of which nobody can say who brings its pages."""
+    with bed() as (net, fe, _):
+        fe.start()
+        net.daemon.wait_link('x')
+        with open('/proc/self/oom_score_adj', 'rb') as file:
+            assert not fe.set(SET_MEM_TABLE, struct.pack('=IIQQQQ', 1, 0, 0, MEMORY, 0, 0),
+                              [file.fileno()])
+        net.daemon.wait_log('guest memory lies on a file system that vswitchd does not know')
+        check_traffic(net, fe)
+
+
+@pytest.mark.parametrize('request_', [37, 38])  # ADD_MEM_REG, REM_MEM_REG
+def test_memory_region_by_region(request_):
+    """It was not offered, and is refused, whatever the library knows; no file stays open."""
+    with bed() as (net, fe, _):
+        fe.start()
+        net.daemon.wait_link('x')
+        before = memfds(net.daemon.pid)
+        for _ in range(3):
+            assert not fe.set(request_, struct.pack('=5Q', 0, 1 << 40, PAGE, 1 << 40, 0),
+                              [fe.file])
+        assert memfds(net.daemon.pid) == before
+        net.daemon.wait_log('guest memory comes or goes region by region')
+        fe.enable(fe.rings[0], True)
+        check_traffic(net, fe)
 
 
 def test_log_in_huge_pages():
