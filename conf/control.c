@@ -26,6 +26,7 @@
 #include "control_state.h"
 #include "error.h"
 #include "log.h"
+#include "show_vm.h"
 
 static void
 control_free_job(struct control_job *job)
@@ -34,6 +35,7 @@ control_free_job(struct control_job *job)
 		return;
 	json_object_put(job->reply);
 	json_object_put(job->result);
+	show_vm_free(job->seen);
 	free(job);
 }
 

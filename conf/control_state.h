@@ -21,6 +21,7 @@ struct evbuffer;
 struct event;
 struct evconnlistener;
 struct json_object;
+struct show_vm;
 struct vswitch;
 
 enum {
@@ -47,7 +48,8 @@ struct control_job {
 	uint32_t part;		    /* of the fdb, where it goes on */
 	uint32_t n;		    /* stations so far */
 	uint64_t ports[PORTS_MAX / 64];
-	bool has_port; /* only those of ports */
+	bool has_port;	      /* only those of ports */
+	struct show_vm *seen; /* of the ports in result; NULL: not such a job */
 };
 
 struct control_client {

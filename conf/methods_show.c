@@ -112,7 +112,7 @@ show_offloads(const struct port_conf *conf)
 /* The object of port.list; port is NULL for one that is configured but not open. */
 static struct json_object *
 show_port_object(const struct control *control, const struct port_conf *conf, struct port *port,
-		 const struct show_vm *seen, struct port_counts *counts)
+		 bool with_macs, struct show_vm **seen, struct port_counts *counts)
 {
 	struct json_object *object = json_object_new_object();
 	char reason[REASON_MAX] = "";
@@ -129,7 +129,7 @@ show_port_object(const struct control *control, const struct port_conf *conf, st
 	} else {
 		show_text(object, "reason", control_failed_reason(control, conf->name));
 	}
-	show_vm_add(seen, conf, port, object);
+	show_vm_add(seen, control->sw, conf, port, with_macs, object);
 	show_number(object, "mtu", port ? port_mtu(port) : conf->mtu);
 	json_object_object_add(object, "offloads", show_offloads(conf));
 	show_number(object, "queues", conf->queues);
@@ -143,22 +143,53 @@ show_port_object(const struct control *control, const struct port_conf *conf, st
 	return object;
 }
 
+static bool
+show_next_stations(struct control_job *job, struct evbuffer *out)
+{
+	(void)out;
+	return !job->reply || show_vm_step(job->seen, job->control->sw);
+}
+
+/*
+ * What a method returns that has made *result: it is the reply, or, if stations have to be looked
+ * for (seen, taken over), it will be.
+ */
+static int
+show_when_seen(struct control *control, struct show_vm *seen, struct json_object **result,
+	       struct error *e)
+{
+	struct control_job *job;
+
+	if (!seen)
+		return 0;
+	job = control_begin(control, show_next_stations);
+	if (!job) {
+		show_vm_free(seen);
+		json_object_put(*result);
+		*result = NULL;
+		return error_set(e, RPC_REFUSED, "out of memory");
+	}
+	job->seen = seen;
+	job->result = *result;
+	*result = NULL;
+	return RPC_LATER;
+}
+
 int
 show_ports(void *context, struct json_object *params, struct json_object **result, struct error *e)
 {
-	const struct control *control = context;
+	struct control *control = context;
 	struct json_object *ports = json_object_new_array();
 	struct port_counts counts;
-	struct show_vm seen;
+	struct show_vm *seen = NULL;
 
 	(void)params;
-	(void)e;
-	show_vm_init(&seen, control->sw, control->conf->ports, control->conf->n_ports);
 	for (uint32_t i = 0; i < control->conf->n_ports; i++) {
 		const struct port_conf *conf = &control->conf->ports[i];
 		struct port *port = switch_port_find(control->sw, conf->name);
 
-		struct json_object *object = show_port_object(control, conf, port, &seen, &counts);
+		struct json_object *object =
+			show_port_object(control, conf, port, false, &seen, &counts);
 
 		if (conf->vhost.socket[0]) {
 			/* in port.show, they are among what the kind of port says */
@@ -167,10 +198,9 @@ show_ports(void *context, struct json_object *params, struct json_object **resul
 		}
 		json_object_array_add(ports, object);
 	}
-	show_vm_fini(&seen);
 	*result = json_object_new_object();
 	json_object_object_add(*result, "ports", ports);
-	return 0;
+	return show_when_seen(control, seen, result, e);
 }
 
 struct show_report {
@@ -199,13 +229,13 @@ show_report_flag(struct report *report, const char *key, bool value)
 int
 show_port(void *context, struct json_object *params, struct json_object **result, struct error *e)
 {
-	const struct control *control = context;
+	struct control *control = context;
 	const char *name = rpc_text(params, "name");
 	struct show_report report = {
 		.report = {show_report_text, show_report_number, show_report_flag}};
 	const struct port_conf *conf;
 	struct port_counts counts;
-	struct show_vm seen;
+	struct show_vm *seen = NULL;
 	struct port *port;
 
 	if (!name)
@@ -214,17 +244,14 @@ show_port(void *context, struct json_object *params, struct json_object **result
 	if (!conf)
 		return error_set(e, RPC_REFUSED, "port %.40s: there is no such port", name);
 	port = switch_port_find(control->sw, name);
-	show_vm_init(&seen, control->sw, conf, 1);
-	*result = show_port_object(control, conf, port, &seen, &counts);
-	show_vm_add_macs(&seen, conf, port, *result);
-	show_vm_fini(&seen);
+	*result = show_port_object(control, conf, port, true, &seen, &counts);
 	json_object_object_add(*result, "drops", show_drops(&counts));
 	show_number(*result, "stations", port ? fdb_port_count(control->sw->fdb, port->id) : 0);
 	report.details = json_object_new_object();
 	if (port && port->ops->show)
 		port->ops->show(port, &report.report);
 	json_object_object_add(*result, "details", report.details);
-	return 0;
+	return show_when_seen(control, seen, result, e);
 }
 
 static struct json_object *

@@ -18,47 +18,16 @@ enum {
 };
 
 struct show_vm_port {
+	struct json_object *object; /* NULL: this one is not looked for */
+	uint8_t own[6];
 	uint32_t n; /* different stations, as far as they are compared */
 	uint8_t macs[MACS_MAX][6];
 };
 
-/* A station that is in several VLANs is one. What finds no place is as good as any that did. */
-static bool
-show_vm_see(const struct fdb_entry *entry, void *context)
-{
-	struct show_vm *seen = context;
-	struct show_vm_port *port;
-
-	if (entry->port >= PORTS_MAX || entry->is_static)
-		return true;
-	port = &seen->ports[entry->port];
-	for (uint32_t i = 0; i < port->n; i++)
-		if (memcmp(port->macs[i], entry->mac, 6) == 0)
-			return true;
-	if (port->n < MACS_MAX)
-		memcpy(port->macs[port->n++], entry->mac, 6);
-	return true;
-}
-
-void
-show_vm_init(struct show_vm *seen, const struct vswitch *sw, const struct port_conf *ports,
-	     uint32_t n)
-{
-	seen->ports = NULL;
-	for (uint32_t i = 0; i < n && !seen->ports; i++)
-		if (ports[i].vhost.vm.has_mac)
-			seen->ports = calloc(PORTS_MAX, sizeof(*seen->ports));
-	if (seen->ports)
-		fdb_walk(sw->fdb, atomic_load_explicit(&sw->now_s, memory_order_relaxed),
-			 show_vm_see, seen);
-}
-
-void
-show_vm_fini(struct show_vm *seen)
-{
-	free(seen->ports);
-	seen->ports = NULL;
-}
+struct show_vm {
+	uint32_t part; /* of the table, the next one */
+	struct show_vm_port ports[PORTS_MAX];
+};
 
 static void
 show_vm_text(struct json_object *to, const char *key, const char *value)
@@ -73,80 +42,145 @@ show_vm_mac(const uint8_t mac[6], char text[MAC_TEXT])
 		 mac[4], mac[5]);
 }
 
-static const struct show_vm_port *
-show_vm_find(const struct show_vm *seen, const struct port_conf *conf, const struct port *port)
+/* A station that is in several VLANs is one. What finds no place is as good as any that did. */
+static bool
+show_vm_see(const struct fdb_entry *entry, void *context)
 {
-	return seen->ports && port && conf->vhost.vm.has_mac ? &seen->ports[port->id] : NULL;
+	struct show_vm *seen = context;
+	struct show_vm_port *port;
+
+	if (entry->port >= PORTS_MAX || entry->is_static)
+		return true;
+	port = &seen->ports[entry->port];
+	if (!port->object)
+		return true;
+	for (uint32_t i = 0; i < port->n; i++)
+		if (memcmp(port->macs[i], entry->mac, 6) == 0)
+			return true;
+	if (port->n < MACS_MAX)
+		memcpy(port->macs[port->n++], entry->mac, 6);
+	return true;
 }
 
-/* The sentence for a guest that sends as somebody else; empty if it does not. */
+/* The sentence for a guest that sends as somebody else, if it does. */
 static void
-show_vm_strangers(const struct show_vm_port *stations, const struct port_vm *vm, char *text,
-		  size_t len)
+show_vm_warn(const struct show_vm_port *port)
 {
-	char mac[MAC_TEXT], stranger[MAC_TEXT] = "";
+	char mac[MAC_TEXT], stranger[MAC_TEXT], text[160];
 	uint32_t n = 0;
 
-	text[0] = 0;
-	for (uint32_t i = 0; i < stations->n; i++) {
-		if (memcmp(stations->macs[i], vm->mac.ether_addr_octet, 6) == 0)
+	for (uint32_t i = 0; i < port->n; i++) {
+		if (memcmp(port->macs[i], port->own, 6) == 0)
 			continue;
 		if (n++ == 0)
-			show_vm_mac(stations->macs[i], stranger);
+			show_vm_mac(port->macs[i], stranger);
 	}
 	if (!n)
 		return;
-	show_vm_mac(vm->mac.ether_addr_octet, mac);
-	snprintf(text, len, "the guest sends from %s%s, its own MAC is %s", stranger,
+	show_vm_mac(port->own, mac);
+	snprintf(text, sizeof(text), "the guest sends from %s%s, its own MAC is %s", stranger,
 		 n > 1 ? " and others" : "", mac);
+	show_vm_text(port->object, "warning", text);
 }
 
-void
-show_vm_add(const struct show_vm *seen, const struct port_conf *conf, const struct port *port,
-	    struct json_object *object)
+/* Puts into the object what was seen. A warning that it has already is the graver one. */
+static void
+show_vm_tell(const struct show_vm_port *port)
+{
+	struct json_object *value;
+	char mac[MAC_TEXT];
+
+	if (json_object_object_get_ex(port->object, "macs_seen", &value))
+		for (uint32_t i = 0; i < port->n; i++) {
+			show_vm_mac(port->macs[i], mac);
+			json_object_array_add(value, json_object_new_string(mac));
+		}
+	if (json_object_object_get_ex(port->object, "warning", &value) &&
+	    json_object_get_string_len(value) == 0)
+		show_vm_warn(port);
+}
+
+/* Tells the stations of the port at once, or notes it. */
+static void
+show_vm_look(struct show_vm **seen, const struct fdb *fdb, uint16_t id, const uint8_t own[6],
+	     struct json_object *object)
+{
+	uint32_t n = fdb_port_count(fdb, id);
+	struct show_vm_port port = {.object = object};
+
+	memcpy(port.own, own, 6);
+	if (n == 0)
+		return;
+	if (n == 1 && fdb_find(fdb, fdb_key(0, own)) == id) {
+		memcpy(port.macs[port.n++], own, 6);
+		show_vm_tell(&port);
+		return;
+	}
+	if (!*seen)
+		*seen = calloc(1, sizeof(**seen));
+	if (*seen)
+		(*seen)->ports[id] = port;
+}
+
+/* What is known of the machine; true if its stations may add a warning. */
+static bool
+show_vm_machine(const struct port_vm *vm, struct json_object *object)
 {
 	static const char *const memories[] = {[PORT_VM_MEMORY_UNKNOWN] = "unknown",
 					       [PORT_VM_MEMORY_SHARED] = "shared",
 					       [PORT_VM_MEMORY_PRIVATE] = "private"};
-	const struct port_vm *vm = &conf->vhost.vm;
-	const struct show_vm_port *stations;
-	char text[160] = "";
+	bool is_private = vm->memory == PORT_VM_MEMORY_PRIVATE;
+	char mac[MAC_TEXT] = "";
 
 	if (!vm->name[0])
-		return;
+		return false;
 	show_vm_text(object, "vm", vm->name);
 	show_vm_text(object, "vm_nic", vm->nic);
 	if (vm->has_mac)
-		show_vm_mac(vm->mac.ether_addr_octet, text);
-	show_vm_text(object, "vm_mac", text);
+		show_vm_mac(vm->mac.ether_addr_octet, mac);
+	show_vm_text(object, "vm_mac", mac);
 	show_vm_text(object, "vm_memory", memories[vm->memory]);
 	json_object_object_add(object, "vm_auto", json_object_new_boolean(vm->is_auto));
-	text[0] = 0;
-	stations = show_vm_find(seen, conf, port);
-	if (vm->memory == PORT_VM_MEMORY_PRIVATE)
-		snprintf(
-			text, sizeof(text),
-			"the memory of the machine is not shared, no frame can pass: start it anew "
-			"with <access mode='shared'/> in its <memoryBacking>");
-	else if (stations)
-		show_vm_strangers(stations, vm, text, sizeof(text));
-	show_vm_text(object, "warning", text);
+	show_vm_text(object, "warning",
+		     is_private ? "the memory of the machine is not shared, no frame can pass: "
+				  "start it anew with <access mode='shared'/> in its "
+				  "<memoryBacking>"
+				: "");
+	return !is_private;
 }
 
 void
-show_vm_add_macs(const struct show_vm *seen, const struct port_conf *conf, const struct port *port,
-		 struct json_object *object)
+show_vm_add(struct show_vm **seen, const struct vswitch *sw, const struct port_conf *conf,
+	    const struct port *port, bool with_macs, struct json_object *object)
 {
-	const struct show_vm_port *stations = show_vm_find(seen, conf, port);
-	struct json_object *macs;
-	char mac[MAC_TEXT];
+	const struct port_vm *vm = &conf->vhost.vm;
+	bool is_to_compare = show_vm_machine(vm, object);
 
-	if (!stations)
+	if (!vm->has_mac || !port)
 		return;
-	macs = json_object_new_array();
-	for (uint32_t i = 0; i < stations->n; i++) {
-		show_vm_mac(stations->macs[i], mac);
-		json_object_array_add(macs, json_object_new_string(mac));
-	}
-	json_object_object_add(object, "macs_seen", macs);
+	if (with_macs)
+		json_object_object_add(object, "macs_seen", json_object_new_array());
+	if (with_macs || is_to_compare)
+		show_vm_look(seen, sw->fdb, port->id, vm->mac.ether_addr_octet, object);
+}
+
+bool
+show_vm_step(struct show_vm *seen, const struct vswitch *sw)
+{
+	uint32_t parts = fdb_parts(sw->fdb);
+
+	fdb_walk_part(sw->fdb, atomic_load_explicit(&sw->now_s, memory_order_relaxed), seen->part++,
+		      parts, show_vm_see, seen);
+	if (seen->part < parts)
+		return false;
+	for (uint32_t id = 0; id < PORTS_MAX; id++)
+		if (seen->ports[id].object)
+			show_vm_tell(&seen->ports[id]);
+	return true;
+}
+
+void
+show_vm_free(struct show_vm *seen)
+{
+	free(seen);
 }

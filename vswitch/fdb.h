@@ -8,8 +8,9 @@
  * takes keys away, and a slot carries no other key until a grace period after that has passed: a
  * reader that matched a key can never read its successor's port. Proof in fdb_slots.h.
  *
- * Threads: fdb_find, fdb_learn and fdb_bulk_ by workers that are online (rcu.h), and fdb_count,
- * fdb_max, fdb_version and fdb_port_count by all; everything else by the control thread.
+ * Threads: fdb_learn and fdb_bulk_ by workers that are online (rcu.h), fdb_find by them and the
+ * control thread, and fdb_count, fdb_max, fdb_version and fdb_port_count by all; everything else by
+ * the control thread.
  */
 #ifndef VSWITCH_FDB_H
 #define VSWITCH_FDB_H

@@ -88,15 +88,22 @@ synchronize(void)
 }
 
 void
-fake_init(void)
+fake_resize_fdb(uint32_t max)
 {
-	size_t size = fdb_size(64);
+	size_t size = fdb_size(max);
 
-	memset(&fake, 0, sizeof(fake));
-	fake.sw.kinds = fake_kinds;
+	free(fake.sw.fdb_mem);
 	fake.sw.fdb_mem = aligned_alloc(64, size);
 	memset(fake.sw.fdb_mem, 0, size);
-	fake.sw.fdb = fdb_create(fake.sw.fdb_mem, 64, 1, synchronize);
+	fake.sw.fdb = fdb_create(fake.sw.fdb_mem, max, 1, synchronize);
+}
+
+void
+fake_init(void)
+{
+	memset(&fake, 0, sizeof(fake));
+	fake.sw.kinds = fake_kinds;
+	fake_resize_fdb(64);
 	fake.sw.n_workers = 1;
 	fake.sw.workers[0] = &fake_worker;
 	fake_polls = aligned_alloc(64, sizeof(*fake_polls) + 16 * sizeof(fake_polls->polls[0]));

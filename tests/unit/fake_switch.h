@@ -30,6 +30,7 @@ extern const struct port_ops fake_vf, fake_ethdev; /* these have restart */
 extern const struct port_ops *const fake_kinds[];
 
 void fake_init(void); /* an empty switch with an fdb of 64 stations and one worker, CPU 1 */
+void fake_resize_fdb(uint32_t max); /* a new, empty one */
 void fake_fini(void);
 
 #endif

@@ -29,11 +29,6 @@
 #include "fake_switch.h"
 
 static void
-no_grace_period(void)
-{
-}
-
-static void
 write_conf(const char *ports)
 {
 	FILE *file = fopen(conf_path, "w");
@@ -251,12 +246,7 @@ enum {
 static void
 learn_many(void)
 {
-	size_t size = fdb_size(STATIONS);
-
-	free(fake.sw.fdb_mem);
-	fake.sw.fdb_mem = aligned_alloc(64, size);
-	memset(fake.sw.fdb_mem, 0, size);
-	fake.sw.fdb = fdb_create(fake.sw.fdb_mem, STATIONS, 1, no_grace_period);
+	fake_resize_fdb(STATIONS);
 	for (uint32_t i = 0; i < STATIONS; i++) {
 		const uint8_t mac[6] = {2, 0, 0, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
 
