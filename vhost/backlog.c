@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include <rte_branch_prediction.h>
-#include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 #include <rte_vhost.h>
@@ -19,21 +18,24 @@ enum {
 
 struct backlog {
 	struct rte_ring *ring; /* put to under the lock, taken from by the flushing worker */
+	uint64_t patience;     /* TSC cycles */
 
 	/* flushing worker only */
 	struct rte_mbuf *first[BURST]; /* taken from the ring, to be sent next */
 	uint32_t n;
-	uint64_t stuck_since; /* TSC cycles; 0: it is not */
+	bool is_stalled;	/* the first one did not go, and none has since */
+	uint64_t stalled_since; /* TSC */
 };
 
 struct backlog *
-backlog_create(void)
+backlog_create(uint64_t patience)
 {
 	struct backlog *b = calloc(1, sizeof(*b));
 	ssize_t size = rte_ring_get_memsize(BACKLOG_FRAMES);
 
 	if (!b || size < 0)
 		goto fail;
+	b->patience = patience;
 	b->ring = aligned_alloc(RTE_CACHE_LINE_SIZE, (size_t)size);
 	if (!b->ring ||
 	    rte_ring_init(b->ring, "backlog", BACKLOG_FRAMES, RING_F_SP_ENQ | RING_F_SC_DEQ) != 0)
@@ -61,7 +63,6 @@ advance(struct backlog *b, uint32_t n)
 	rte_pktmbuf_free_bulk(b->first, n);
 	b->n -= n;
 	memmove(b->first, b->first + n, b->n * sizeof(*b->first));
-	b->stuck_since = 0;
 }
 
 static uint32_t
@@ -92,37 +93,53 @@ backlog_put(struct backlog *b, struct rte_mbuf *const *mbufs, uint32_t n)
 	return rte_ring_sp_enqueue_burst(b->ring, (void *const *)mbufs, n, NULL);
 }
 
-/* The first one has waited too long for the guest. */
-static bool
-is_stuck(struct backlog *b)
+/* The first n have gone. */
+static void
+count_sent(const struct backlog *b, uint32_t n, struct port_stats *stats)
 {
-	uint64_t now = rte_rdtsc();
+	uint64_t bytes = 0;
 
-	if (b->stuck_since == 0)
-		b->stuck_since = now;
-	return now - b->stuck_since > rte_get_tsc_hz() / 1000 * BACKLOG_PATIENCE_MS;
+	for (uint32_t i = 0; i < n; i++)
+		bytes += b->first[i]->pkt_len;
+	stats_add(&stats->tx_frames, n);
+	stats_add(&stats->tx_bytes, bytes);
 }
 
-uint32_t
-backlog_flush(struct backlog *b, int vid, uint16_t number, bool is_on, struct port_stats *stats)
+/* The first one did not go. Has none gone for too long? */
+static bool
+is_out_of_patience(struct backlog *b, uint64_t now)
+{
+	if (!b->is_stalled)
+		b->stalled_since = now;
+	b->is_stalled = true;
+	return now - b->stalled_since > b->patience;
+}
+
+void
+backlog_flush(struct backlog *b, int vid, uint16_t number, bool is_on, uint64_t now,
+	      struct port_stats *stats)
 {
 	uint32_t n;
 
 	if (unlikely(!is_on)) {
+		b->is_stalled = false;
 		n = drop_all(b);
 		if (n)
 			stats_drop(stats, DROP_TX_DOWN, n);
-		return 0;
+		return;
 	}
 	refill(b);
-	if (b->n == 0)
-		return 0;
+	if (b->n == 0) {
+		b->is_stalled = false;
+		return;
+	}
 	n = rte_vhost_enqueue_burst(vid, number, b->first, (uint16_t)b->n);
 	if (n > 0) {
+		b->is_stalled = false;
+		count_sent(b, n, stats);
 		advance(b, n);
-	} else if (is_stuck(b)) {
-		advance(b, 1);
+	} else if (is_out_of_patience(b, now)) {
 		stats_drop(stats, DROP_TX_NO_ROOM, 1);
+		advance(b, 1);
 	}
-	return n;
 }

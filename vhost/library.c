@@ -6,6 +6,7 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_vhost.h>
@@ -31,13 +32,14 @@ enum {
 int
 library_open(struct session *s, struct error *e)
 {
+	uint64_t patience = rte_get_tsc_hz() / 1000 * BACKLOG_PATIENCE_MS;
 	struct error why;
 
 	s->pool = mbuf_pool_create("vhost-port", LIBRARY_MBUFS, SOCKET_ID_ANY, &why);
 	if (!s->pool)
 		return error_set(e, -ENOMEM, "port %s: %s", s->port->conf.name, why.text);
 	for (uint32_t q = 0; s->port->conf.vhost.has_viommu && q < s->port->conf.queues; q++) {
-		s->backlogs[q] = backlog_create();
+		s->backlogs[q] = backlog_create(patience);
 		if (!s->backlogs[q])
 			return error_set(e, -ENOMEM, "port %s: out of memory", s->port->conf.name);
 	}
@@ -113,7 +115,7 @@ library_rx(struct session *s, uint16_t queue, struct batch *b, struct port_stats
 	ready = atomic_load_explicit(&s->library_ready, memory_order_relaxed);
 	if (s->backlogs[queue])
 		backlog_flush(s->backlogs[queue], vid, (uint16_t)(2 * queue),
-			      vid >= 0 && ready >> 2 * queue & 1, stats);
+			      vid >= 0 && ready >> 2 * queue & 1, rte_rdtsc(), stats);
 	if (vid < 0 || !(ready >> number & 1))
 		return 0;
 	frame_max = port_frame_max(s->port) + FRAME_TAG_LEN;
@@ -195,20 +197,22 @@ make_mbuf(const struct session *s, const struct frame *f, const struct worker *w
 	return copy;
 }
 
-/* Under the lock: hands them to the guest, or to who will, and frees the rest. Returns the set of
- * positions of those that went. */
+/*
+ * Under the lock: hands them to the guest, or to the backlog, which counts what becomes of them;
+ * drops the rest. Returns the set of positions of those that the guest has.
+ */
 static uint64_t
-hand_over(const struct session *s, int vid, uint16_t queue, struct rte_mbuf **mbufs, uint32_t n)
+hand_over(const struct session *s, int vid, uint16_t queue, struct rte_mbuf **mbufs, uint32_t n,
+	  struct port_stats *stats)
 {
 	uint32_t n_waiting = 0;
-	uint64_t sent;
+	uint64_t sent = 0;
 
-	if (s->backlogs[queue]) {
+	if (s->backlogs[queue])
 		n_waiting = backlog_put(s->backlogs[queue], mbufs, n);
-		sent = set_first(n_waiting);
-	} else {
+	else
 		sent = enqueue(vid, (uint16_t)(2 * queue), mbufs, n);
-	}
+	stats_drop(stats, DROP_TX_NO_ROOM, n - n_waiting - set_count(sent));
 	rte_pktmbuf_free_bulk(mbufs + n_waiting, n - n_waiting);
 	return sent;
 }
@@ -237,9 +241,8 @@ library_tx(struct session *s, const struct batch *b, uint64_t set, struct worker
 			stats_drop(stats, DROP_TX_NO_MBUF, 1);
 	}
 	ring_lock(&s->tx[queue], stats);
-	sent = hand_over(s, vid, (uint16_t)queue, mbufs, n);
+	sent = hand_over(s, vid, (uint16_t)queue, mbufs, n, stats);
 	rte_spinlock_unlock(&s->tx[queue].lock);
-	stats_drop(stats, DROP_TX_NO_ROOM, n - set_count(sent));
 	set_foreach (j, sent)
 		done |= 1ull << of[j];
 	return done;

@@ -243,7 +243,8 @@ struct port_ops {
 	 * Worker. Sends the frames of set: copies them, or takes a reference to their mbuf, before
 	 * it returns. They ask for no other offloads than port->offloads has, or had when the view
 	 * that they are sent by was published. Returns the set that found room; the others it has
-	 * counted in stats by reason. Never changes the batch.
+	 * counted in stats by reason, or keeps copies that it counts when they go. Never changes
+	 * the batch.
 	 */
 	uint64_t (*tx)(struct port *port, struct batch *batch, uint64_t set, struct worker *worker,
 		       struct port_stats *stats);
