@@ -129,10 +129,8 @@ backlog_flush(struct backlog *b, int vid, uint16_t number, bool is_on, uint64_t 
 		return;
 	}
 	refill(b);
-	if (b->n == 0) {
-		b->is_stalled = false;
+	if (b->n == 0)
 		return;
-	}
 	n = rte_vhost_enqueue_burst(vid, number, b->first, (uint16_t)b->n);
 	if (n > 0) {
 		b->is_stalled = false;
@@ -141,5 +139,6 @@ backlog_flush(struct backlog *b, int vid, uint16_t number, bool is_on, uint64_t 
 	} else if (is_out_of_patience(b, now)) {
 		stats_drop(stats, DROP_TX_NO_ROOM, 1);
 		advance(b, 1);
+		b->is_stalled = b->n > 0;
 	}
 }
