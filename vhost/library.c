@@ -65,6 +65,7 @@ library_attach(struct session *s)
 	/* we poll: guests need not kick */
 	for (uint32_t i = 0; i < n; i++)
 		rte_vhost_enable_guest_notification(s->vid, (uint16_t)i, 0);
+	s->n_attaches++;
 	library_show(s);
 }
 

@@ -134,10 +134,14 @@ def test_driver_reloads(net, rounds):
 
 def test_rings_keep_their_size(net):
     """The guest can't have other rings: it is told so, and nothing else happens."""
-    before = net.daemon.port('vm1')['details']['tx_rings']
+    def rings():
+        # those of library ports are the library's
+        return net.daemon.port('vm1')['details'].get('tx_rings')
+    before = rings()
+    assert before or net.ports['vm1'].get('datapath') == 'library'
     code, text = net['vm1'].status('nictool rings eth0 64')
     assert code != 0 and 'ETHTOOL_SRINGPARAM' in text, text
-    assert net.daemon.port('vm1')['details']['tx_rings'] == before
+    assert rings() == before
     check(net)
 
 
