@@ -86,16 +86,7 @@ apply_can_change(const struct plan *plan, const struct port_conf *from, const st
 	return conf_same_port(from, &same);
 }
 
-static bool
-apply_unpins(const struct port_conf *from, const struct port_conf *to)
-{
-	return from->vhost.is_pinned && !to->vhost.is_pinned;
-}
-
-/*
- * Those that go come first: what they hold may be what those that come need. Those that give a pin
- * up come last: what was pinned could not be had back.
- */
+/* Those that go come first: what they hold may be what those that come need. */
 static int
 apply_plan(struct plan *plan, const struct conf_failed *was_failed, struct error *e)
 {
@@ -126,15 +117,7 @@ apply_plan(struct plan *plan, const struct conf_failed *was_failed, struct error
 				       to);
 		else if (!from || !apply_can_change(plan, from, to))
 			apply_add_step(plan, STEP_ADD, NULL, to);
-		else if (!apply_unpins(from, to) && !conf_same_port(from, to))
-			apply_add_step(plan, STEP_CHANGE, from, to);
-	}
-	for (uint32_t i = 0; i < next->n_ports; i++) {
-		const struct port_conf *to = &next->ports[i];
-		const struct port_conf *from = old ? conf_find_port(old, to->name) : NULL;
-
-		if (from && apply_unpins(from, to) && !apply_failed_has(was_failed, from->name) &&
-		    apply_can_change(plan, from, to))
+		else if (!conf_same_port(from, to))
 			apply_add_step(plan, STEP_CHANGE, from, to);
 	}
 	return 0;
@@ -358,6 +341,19 @@ apply_steps(struct plan *plan, struct conf_failed *was_failed, struct error *e)
 	return 0;
 }
 
+/* What is left of the ports that are gone for good. */
+static void
+apply_forget(const struct plan *plan)
+{
+	for (uint32_t i = 0; plan->old && i < plan->old->n_ports; i++) {
+		const struct port_conf *from = &plan->old->ports[i];
+		const struct port_conf *to = conf_find_port(plan->next, from->name);
+
+		if (!to || strcmp(to->type, from->type) != 0)
+			switch_port_forget(plan->sw, from);
+	}
+}
+
 int
 conf_apply(struct vswitch *sw, const struct conf_cpus *cpus, const struct conf *old,
 	   const struct conf *next, struct conf_failed *failed, struct error *e)
@@ -383,11 +379,13 @@ conf_apply(struct vswitch *sw, const struct conf_cpus *cpus, const struct conf *
 		if (rc)
 			apply_undo(&plan, plan.n, failed);
 	}
+	switch_settle(sw);
 	free(plan.steps);
 	if (rc) {
 		free(plan.failed.ports);
 		return rc;
 	}
+	apply_forget(&plan);
 	log_set_level(next->log);
 	free(failed->ports);
 	*failed = plan.failed;

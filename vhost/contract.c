@@ -36,6 +36,25 @@ write_record(struct session *s, const struct record *r, struct error *e)
 	return record_write(s->port->sw->conf.state, s->port->conf.name, r, e);
 }
 
+static struct record
+copy_record(struct session *s)
+{
+	struct record r;
+
+	pthread_mutex_lock(&s->lock);
+	r = s->record;
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+static void
+set_record_pinned(struct session *s, uint64_t pinned)
+{
+	pthread_mutex_lock(&s->lock);
+	s->record.pinned = pinned;
+	pthread_mutex_unlock(&s->lock);
+}
+
 /* Why these features are not there, and what to do about it. */
 static const char *
 advice(const struct session *s, uint64_t features)
@@ -43,7 +62,7 @@ advice(const struct session *s, uint64_t features)
 	uint64_t missing = features & ~can_do(s);
 	struct port_conf other = s->port->conf;
 
-	if (!missing && s->record.pinned && features & ~s->record.pinned)
+	if (!missing && s->pinned && features & ~s->pinned)
 		return "`features: pin` keeps out";
 	if (!missing)
 		return "offloads switches off";
@@ -57,17 +76,28 @@ advice(const struct session *s, uint64_t features)
 	return "this version of vswitchd does not have: go back to the one before it";
 }
 
+/* Notes what the port can do now as what it is pinned with. */
+static int
+pin(struct session *s, struct error *e)
+{
+	struct record r = copy_record(s);
+	int err;
+
+	r.pinned = can_do(s);
+	err = write_record(s, &r, e);
+	if (err)
+		return err;
+	set_record_pinned(s, r.pinned);
+	s->is_pin_new = true;
+	return 0;
+}
+
 int
 contract_set_pinned(struct session *s, bool is_pinned, struct error *e)
 {
-	struct record r;
-	uint64_t lost;
-	int err = 0;
+	uint64_t lost = is_pinned ? s->record.pinned & ~can_do(s) : 0;
+	int err;
 
-	pthread_mutex_lock(&s->lock);
-	r = s->record;
-	pthread_mutex_unlock(&s->lock);
-	lost = is_pinned ? r.pinned & ~can_do(s) : 0;
 	if (lost) {
 		char names[FEATURE_TEXT_MAX];
 
@@ -77,15 +107,12 @@ contract_set_pinned(struct session *s, bool is_pinned, struct error *e)
 				 "with `features: auto`",
 				 s->port->conf.name, names, advice(s, lost));
 	}
-	if (is_pinned == (r.pinned != 0))
-		return 0;
-	r.pinned = is_pinned ? can_do(s) : 0;
-	err = write_record(s, &r, e);
+	if (is_pinned && !s->record.pinned && (err = pin(s, e)) != 0)
+		return err;
 	pthread_mutex_lock(&s->lock);
-	if (!err)
-		s->record.pinned = r.pinned;
+	s->pinned = is_pinned ? s->record.pinned : 0;
 	pthread_mutex_unlock(&s->lock);
-	return err;
+	return 0;
 }
 
 int
@@ -98,12 +125,42 @@ contract_open(struct session *s, struct error *e)
 		return err;
 	if (err)
 		log_warn("%s", e->text);
-	err = contract_set_pinned(s, conf->vhost.is_pinned, e);
-	if (err && !conf->vhost.is_pinned) {
-		log_warn("%s", e->text);
-		err = 0;
+	return contract_set_pinned(s, conf->vhost.is_pinned, e);
+}
+
+void
+contract_settle(struct session *s)
+{
+	struct record r;
+	struct error e;
+
+	s->is_pin_new = false;
+	if (s->record.pinned == s->pinned)
+		return;
+	set_record_pinned(s, s->pinned);
+	r = copy_record(s);
+	if (write_record(s, &r, &e) != 0)
+		log_warn("%s: the file still has the pin that was given up", e.text);
+}
+
+void
+contract_close(struct session *s)
+{
+	if (s->is_pin_new) {
+		set_record_pinned(s, 0);
+		atomic_store_explicit(&s->is_record_new, true, memory_order_relaxed);
 	}
-	return err;
+	contract_save(s, true);
+}
+
+void
+contract_erase(const char *dir, const char *port)
+{
+	static const struct record nothing;
+	struct error e;
+
+	if (record_write(dir, port, &nothing, &e) != 0)
+		log_warn("%s", e.text);
 }
 
 /* It will come again and again: that is said once, and not much more often of one that asks for
@@ -148,8 +205,8 @@ contract_offer(const struct session *s)
 	uint32_t offloads = atomic_load_explicit(&s->offloads, memory_order_relaxed);
 	uint64_t features = feature_offered(offloads, &s->port->conf);
 
-	if (s->record.pinned)
-		features &= s->record.pinned;
+	if (s->pinned)
+		features &= s->pinned;
 	return features | s->kept;
 }
 

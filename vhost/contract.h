@@ -10,6 +10,10 @@
  * QEMU does, in a sentence that names it. A guest that was stopped before its process hung up needs
  * nothing: it is forgotten.
  *
+ * What is pinned is written down before it is promised, and stays in the record until the port is
+ * not pinned by a configuration that has come to be in force (contract_settle()): one that is
+ * refused leaves the record as it was.
+ *
  * Threads: as said; `locked` is under the session's lock.
  */
 #ifndef VHOST_CONTRACT_H
@@ -26,6 +30,15 @@ int contract_open(struct session *s, struct error *e);
 
 /* Control: the features offered now stay the most that is offered; or not any more. Likewise. */
 int contract_set_pinned(struct session *s, bool is_pinned, struct error *e);
+
+/* Control: the configuration of the port is in force. What goes wrong is logged. */
+void contract_settle(struct session *s);
+
+/* Control, nobody is connected any more: takes back what was never settled, writes the rest. */
+void contract_close(struct session *s);
+
+/* Control: there is no such port any more, nor its record. What goes wrong is logged. */
+void contract_erase(const char *dir, const char *port);
 
 /* Locked: s->peer is there. False, with s->lacking set, if its guest can't be served any more. */
 bool contract_meet(struct session *s);

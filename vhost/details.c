@@ -88,7 +88,7 @@ details_report(struct port *port, struct report *report)
 	if (s->peer)
 		report->number(report, "peer_pid", (uint64_t)s->peer);
 	report_features(report, "features_offered", contract_offer(s));
-	report->flag(report, "features_pinned", s->record.pinned != 0);
+	report->flag(report, "features_pinned", s->pinned != 0);
 	if (s->kept)
 		report_features(report, "features_kept", s->kept);
 	if (s->is_running) {

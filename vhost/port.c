@@ -26,6 +26,7 @@
 #include "ring.h"
 #include "session.h"
 #include "socket.h"
+#include "switch.h"
 #include "wake.h"
 
 static void
@@ -38,7 +39,7 @@ vhost_close(struct port *port)
 	client_close(s);
 	session_close(s);
 	driver_stop(s);
-	contract_save(s, true);
+	contract_close(s);
 	registry_remove(s);
 	library_close(s);
 	session_destroy(s);
@@ -80,6 +81,7 @@ vhost_open(struct port *port, struct error *e)
 	return 0;
 
 fail:
+	contract_close(s);
 	registry_remove(s);
 	library_close(s);
 	session_destroy(s);
@@ -122,6 +124,18 @@ static int
 vhost_set_pinned(struct port *port, bool is_pinned, struct error *e)
 {
 	return contract_set_pinned(port->priv, is_pinned, e);
+}
+
+static void
+vhost_settle(struct port *port)
+{
+	contract_settle(port->priv);
+}
+
+static void
+vhost_forget(struct vswitch *sw, const struct port_conf *conf)
+{
+	contract_erase(sw->conf.state, conf->name);
 }
 
 static uint32_t
@@ -279,6 +293,8 @@ const struct port_ops vhost_port_ops = {
 	.set_mtu = vhost_set_mtu,
 	.set_offloads = vhost_set_offloads,
 	.set_pinned = vhost_set_pinned,
+	.settle = vhost_settle,
+	.forget = vhost_forget,
 	.rx = vhost_rx,
 	.release = vhost_release,
 	.tx = vhost_tx,

@@ -63,6 +63,7 @@ struct session {
 	struct announce announce;   /* direct path */
 	struct client client;	    /* mode client */
 	bool has_save_failed;	    /* control: of the record */
+	bool is_pin_new;	    /* control: the record has one that may be taken back */
 	uint64_t saved_ns;	    /* control: when it was written last; 0: not so far */
 	_Atomic bool is_record_new; /* it is to be; under the lock: set; control: taken back */
 	_Atomic uint32_t offloads;  /* control: wo; that the port may use: enum offload */
@@ -105,7 +106,8 @@ struct session {
 	uint64_t features;     /* negotiated, as of the last attach */
 	uint64_t uso;	       /* those of them that the library does not know, FEATURE_USO */
 	/* contract.h */
-	struct record record; /* as it is in its file, or is to be */
+	struct record record; /* as it is in its file, or is to be; pinned: set by control */
+	uint64_t pinned;      /* what is offered at most; 0: not pinned. Set by control */
 	bool was_stopped;     /* QEMU has stopped the guest's device, and not started it again */
 	uint32_t request;     /* the message before_message() was called for last */
 	uint64_t peer_start;  /* when the process at the other end was started; 0: not known */

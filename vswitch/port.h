@@ -227,6 +227,18 @@ struct port_ops {
 	int (*set_pinned)(struct port *port, bool is_pinned, struct error *e);
 
 	/*
+	 * Control. The configuration of the port is in force: none before it comes back. May be
+	 * NULL.
+	 */
+	void (*settle)(struct port *port);
+
+	/*
+	 * Control. No port of that name is configured any more: what outlives a port, for the next
+	 * vswitchd, goes. It was closed, or could not be opened. May be NULL.
+	 */
+	void (*forget)(struct vswitch *sw, const struct port_conf *conf);
+
+	/*
 	 * Worker. Takes at most batch->max frames of a receive queue (a device that gives only
 	 * multiples of some number: that rounded up) and lends them to the empty, started batch.
 	 * All are at least FRAME_LEN_MIN long, with at least that in the head; what is not, is

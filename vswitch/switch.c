@@ -483,6 +483,30 @@ switch_port_del(struct vswitch *sw, const char *name, struct error *e)
 	return 0;
 }
 
+static bool
+settle_port(struct port *port, void *arg)
+{
+	(void)arg;
+	if (port->ops->settle)
+		port->ops->settle(port);
+	return true;
+}
+
+void
+switch_settle(struct vswitch *sw)
+{
+	switch_port_walk(sw, settle_port, NULL);
+}
+
+void
+switch_port_forget(struct vswitch *sw, const struct port_conf *conf)
+{
+	const struct port_ops *kind = find_kind(sw, conf->type);
+
+	if (kind && kind->forget)
+		kind->forget(sw, conf);
+}
+
 struct port *
 switch_port_find(struct vswitch *sw, const char *name)
 {

@@ -86,6 +86,12 @@ int switch_port_add(struct vswitch *sw, const struct port_conf *conf, struct err
 /* Takes a port from the workers, forgets its stations, closes it. 0 or -ENOENT. */
 int switch_port_del(struct vswitch *sw, const char *name, struct error *e);
 
+/* The configurations that the ports have are in force: nothing goes back to those before. */
+void switch_settle(struct vswitch *sw);
+
+/* A port that is in force no more, and was deleted or could not be opened, is not to come back. */
+void switch_port_forget(struct vswitch *sw, const struct port_conf *conf);
+
 /* NULL if there is none. */
 struct port *switch_port_find(struct vswitch *sw, const char *name);
 

@@ -5,6 +5,7 @@ next: kept where they can be, refused by name where not, and pinned."""
 import contextlib
 import os
 import re
+import signal
 import socket
 import struct
 import time
@@ -323,3 +324,96 @@ def test_pin_is_kept_when_all_is_refused(port):
     said = port.daemon.ctl_fail('config', 'apply', port.daemon.config_file)
     assert 'vm2.features is not what vswitchd writes' in said
     assert port.recorded()[0] == pinned
+
+
+def pin_less(port):
+    """Pins the port as a version without HOST_USO would; returns what it is pinned with."""
+    port.restart(features='pin')
+    port.daemon.kill9()
+    port.edit(PINNED, lambda n: n & ~HOST_USO)
+    port.daemon.start()
+    return port.recorded()[0]
+
+
+def apply_refused(port, *ports):
+    """A configuration with these ports, and one at last that can't be opened."""
+    with open(port.daemon.path('state/bad.features'), 'w', encoding='ascii') as f:
+        f.write('garbage\n')
+    port.daemon.write({'ports': [
+        {'type': 'vhost-user', 'socket': f'{keys["name"]}.sock', **keys}
+        for keys in (*ports, {'name': 'bad', 'features': 'pin'})]})
+    said = port.daemon.ctl_fail('config', 'apply', port.daemon.config_file)
+    assert 'bad.features is not what vswitchd writes' in said
+    assert os.path.exists(port.daemon.path('state/bad.features'))
+
+
+@pytest.mark.parametrize('other', [{}, {'max_macs': 7}], ids=['changed', 'made anew'])
+def test_pin_survives_what_is_refused(port, other):
+    """The pin of a port that a refused configuration unpins is the old one, not what this version
+    can do: also if the port is made anew, or deleted, by it."""
+    everything = port.offered()
+    pinned = pin_less(port)
+    assert pinned == everything & ~HOST_USO
+    for ports in ([{'name': 'vm1', **other}], [{'name': 'vm1', 'features': 'pin', **other}], []):
+        apply_refused(port, *ports)
+        assert port.recorded()[0] == pinned == port.offered()
+        assert port.shown['details']['features_pinned'] is True
+    port.restart(features='pin')
+    assert port.offered() == pinned
+
+
+@pytest.mark.parametrize('other', [{}, {'max_macs': 7}], ids=['changed', 'made anew'])
+def test_no_pin_by_what_is_refused(port, guests, other):
+    """A refused configuration that pins ports leaves no pin behind, nor a record of a port that it
+    adds; what a guest has stays written down."""
+    agree(port, guests)
+    before = port.recorded()
+    apply_refused(port, {'name': 'vm1', 'features': 'pin', **other},
+                  {'name': 'new', 'features': 'pin'})
+    assert port.recorded() == before and before[0] == 0
+    assert port.shown['details']['features_pinned'] is False
+    assert not os.path.exists(port.daemon.path('state/new.features'))
+
+
+def test_forgotten_when_deleted(port, guests):
+    """The record of a port that is deleted goes with it; one of the same name begins anew."""
+    everything = port.offered()
+    assert pin_less(port) != everything
+    agree(port, guests)
+    port.daemon.ctl('port', 'del', 'vm1')
+    assert not os.path.exists(port.record)
+    port.daemon.add({'name': 'vm1', 'type': 'vhost-user', 'socket': 'vm1.sock', 'features': 'pin'})
+    assert port.offered() == everything == port.recorded()[0]
+    port.daemon.stop()
+    assert port.recorded()[0] == everything  # the port was closed, and not deleted
+
+
+def test_forgotten_when_it_was_not_open(port):
+    """So does that of a port which could not be opened, when a configuration has it no more."""
+    port.restart(features='pin')
+    port.restart(features='pin', datapath='library')
+    assert 'features: pinned with' in port.shown['reason']
+    assert os.path.exists(port.record)
+    port.daemon.write({'ports': []})
+    port.daemon.signal(signal.SIGHUP)
+    port.daemon.wait_log('is in force, 0 ports')
+    assert not os.path.exists(port.record)
+
+
+def test_given_up_where_nobody_may_write(port):
+    """A pin that is given up is not in force, also if the record can't be written: that is said."""
+    everything = port.offered()
+    pin_less(port)
+    port.daemon.stop()
+    os.chown(port.daemon.dir, 65534, -1)
+    os.chmod(os.path.dirname(port.record), 0o755)
+    port.daemon.wrap = ['setpriv', '--reuid=nobody', '--regid=nogroup', '--clear-groups']
+    port.configure()
+    port.daemon.start()
+    assert port.offered() == everything
+    assert port.shown['details']['features_pinned'] is False
+    port.daemon.wait_log(f"WARN +port vm1: features: can't write {port.record}: Permission denied: "
+                         'make the directory that switch: state names, and let vswitchd write '
+                         'there: the file still has the pin that was given up')
+    said = port.daemon.ctl_fail('port', 'set', 'vm1', 'features=pin')
+    assert f"can't write {port.record}" in said

@@ -190,6 +190,22 @@ switch_port_del(struct vswitch *sw, const char *name, struct error *e)
 }
 
 void
+switch_settle(struct vswitch *sw)
+{
+	(void)sw;
+	fake.n_settled++;
+}
+
+void
+switch_port_forget(struct vswitch *sw, const struct port_conf *conf)
+{
+	size_t used = strlen(fake.forgotten);
+
+	(void)sw;
+	snprintf(fake.forgotten + used, sizeof(fake.forgotten) - used, "%s; ", conf->name);
+}
+
+void
 switch_port_walk(struct vswitch *sw, bool (*each)(struct port *port, void *arg), void *arg)
 {
 	(void)sw;

@@ -16,6 +16,8 @@ struct fake {
 	struct port *ports[16];
 	struct port_counts counts; /* what every port has counted */
 	char journal[1024];	   /* "add vm1; del vm2; " */
+	char forgotten[256];	   /* "vm2; " */
+	uint32_t n_settled;	   /* how often the ports were */
 	const char *fail_check;	   /* name of a port, or NULL */
 	int fail_check_code;
 	const char *fail_open;

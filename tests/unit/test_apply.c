@@ -318,6 +318,39 @@ test_undo_fails(void **state)
 	assert_int_equal(failed.n, 0);
 }
 
+/* What outlives a port goes with the configuration that had it, not when it is made anew, and not
+ * when that is refused. */
+static void
+test_forgotten(void **state)
+{
+	(void)state;
+	applied("ports:\n" VM("1") VM("2") VM("3"), "add vm1; add vm2; add vm3; ");
+	assert_int_equal(fake.n_settled, 1);
+	applied("ports:\n- {name: vm1, type: vhost-user, socket: /other}\n" VM("2") VM("3"),
+		"del vm1; add vm1; ");
+	assert_string_equal(fake.forgotten, "");
+	fake.fail_open = "vm4";
+	refused("ports:\n" VM("4"), -EBUSY, "t.yaml:2: port vm4: open: refused",
+		"del vm1; del vm2; del vm3; add vm4; add vm3; add vm2; add vm1; ");
+	assert_string_equal(fake.forgotten, "");
+	assert_int_equal(fake.n_settled, 3);
+	/* another kind of port is another port */
+	applied("ports:\n" VM("2") "- {name: vm3, type: tap}\n", "del vm1; del vm3; add vm3; ");
+	assert_string_equal(fake.forgotten, "vm1; vm3; ");
+	assert_int_equal(fake.n_settled, 4);
+}
+
+/* One that could not be opened is forgotten like others. */
+static void
+test_forgotten_failed(void **state)
+{
+	(void)state;
+	fake.fail_open = "vm1";
+	applied("ports:\n" VM("1"), "add vm1; ");
+	applied("ports: []\n", "");
+	assert_string_equal(fake.forgotten, "vm1; ");
+}
+
 static void
 test_start(void **state)
 {
@@ -381,6 +414,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_refused_before_any_step, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_undone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_undo_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_forgotten, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_forgotten_failed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_start, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_recovered_stays, setup, teardown),
 	};
