@@ -165,6 +165,7 @@ apply_check(struct plan *plan, struct error *e)
 		    apply_waits(plan, step->to))
 			continue;
 		rc = switch_port_check(plan->sw, step->to, e);
+		switch_progress(plan->sw);
 		if (rc && (step->kind == STEP_ADD || (!plan->old && rc == -EINVAL)))
 			return apply_fail(plan, step, rc, e);
 	}
@@ -291,6 +292,7 @@ apply_undo(struct plan *plan, uint32_t n, struct conf_failed *was_failed)
 		case STEP_TRY: /* it was asked for before as well */
 			break;
 		}
+		switch_progress(plan->sw);
 		if (rc)
 			log_err("going back to the former configuration: %s", e.text);
 	}
@@ -332,6 +334,7 @@ apply_steps(struct plan *plan, struct conf_failed *was_failed, struct error *e)
 	for (uint32_t i = 0; i < plan->n; i++) {
 		int rc = apply_step(plan, &plan->steps[i], e);
 
+		switch_progress(plan->sw);
 		if (!rc)
 			continue;
 		apply_fail(plan, &plan->steps[i], rc, e);

@@ -29,6 +29,7 @@ struct service {
 	struct vswitch *sw;
 	struct event *on_look;
 	uint64_t watchdog_us; /* 0: nobody waits for a sign of life */
+	uint64_t each_us;     /* between two looks */
 	uint64_t fed_us;
 	uint32_t n_ports, n_up; /* as last told */
 	struct seen seen[WORKERS_MAX];
@@ -128,11 +129,21 @@ look(evutil_socket_t fd, short what, void *arg)
 		feed(s);
 }
 
+/* Ports come and go, and no event is looked at meanwhile: one that takes for ever ends the feeding.
+ */
+static void
+progress(void *arg)
+{
+	struct service *s = arg;
+
+	if (s->watchdog_us && now_us() - s->fed_us >= s->each_us)
+		feed(s);
+}
+
 struct service *
 service_create(struct event_base *base, struct vswitch *sw, struct error *e)
 {
 	struct service *s = calloc(1, sizeof(*s));
-	uint64_t each_us = LOOK_US;
 	struct timeval each;
 
 	if (!s)
@@ -140,17 +151,20 @@ service_create(struct event_base *base, struct vswitch *sw, struct error *e)
 	s->sw = sw;
 	s->n_ports = UINT32_MAX; /* nothing was told yet */
 	s->fed_us = now_us();
+	s->each_us = LOOK_US;
 	if (!getenv("NOTIFY_SOCKET"))
 		return s;
 	if (sd_watchdog_enabled(0, &s->watchdog_us) <= 0)
 		s->watchdog_us = 0;
-	else if (s->watchdog_us / LOOKS < each_us)
-		each_us = s->watchdog_us / LOOKS;
-	each.tv_sec = (time_t)(each_us / 1000000);
-	each.tv_usec = (suseconds_t)(each_us % 1000000);
+	else if (s->watchdog_us / LOOKS < s->each_us)
+		s->each_us = s->watchdog_us / LOOKS;
+	each.tv_sec = (time_t)(s->each_us / 1000000);
+	each.tv_usec = (suseconds_t)(s->each_us % 1000000);
 	s->on_look = event_new(base, -1, EV_PERSIST, look, s);
 	if (!s->on_look || event_add(s->on_look, &each) != 0)
 		goto no_memory;
+	sw->progress_arg = s;
+	sw->on_progress = progress;
 	return s;
 
 no_memory:
@@ -180,6 +194,7 @@ service_destroy(struct service *s)
 	if (!s)
 		return;
 	sd_notify(0, "STOPPING=1\nSTATUS=ends");
+	s->sw->on_progress = NULL;
 	if (s->on_look)
 		event_free(s->on_look);
 	free(s);

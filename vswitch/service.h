@@ -2,8 +2,8 @@
 /*
  * service.h: what vswitchd says to the service manager that started it, by sd_notify(3): that it is
  * ready, reads its configuration again, ends; how its ports are; and that it is alive, as long as
- * the control thread runs and each worker makes rounds. Without a service manager all of it does
- * nothing.
+ * the control thread runs, or gets from port to port of a new configuration, and each worker makes
+ * rounds. Without a service manager all of it does nothing.
  *
  * Threads: the control thread.
  */

@@ -59,7 +59,20 @@ struct vswitch {
 	uint64_t n_hints_lost; /* control: hints that found their ring full (hint.h) */
 	uint32_t n_workers;
 	struct worker *workers[WORKERS_MAX];
+
+	/* control; NULL: nobody waits for it. What takes long has done another step: see service.h
+	 */
+	void (*on_progress)(void *arg);
+	void *progress_arg;
 };
+
+/* Control: to be called between the steps of what is made of many that may each take a while. */
+static inline void
+switch_progress(const struct vswitch *sw)
+{
+	if (sw->on_progress)
+		sw->on_progress(sw->progress_arg);
+}
 
 /*
  * Makes the switch and starts its workers. EAL, rcu and events are up. kinds: the kinds of port

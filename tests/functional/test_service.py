@@ -155,3 +155,30 @@ def test_watchdog():
             os.waitpid(tracer, 0)
         m.wait('WATCHDOG=1', at)
         d.wait_log(r'INFO +worker 0: on CPU \d+ goes on')
+
+
+@pytest.mark.quick
+def test_watchdog_while_it_reloads():
+    """Signs of life come from port to port of a reload that takes longer than the watchdog waits,
+    and none while one port hangs."""
+    with Manager() as m, Daemon({'ports': [PORT]}, start=False, preload=['tests/lib/slowbind.so'],
+                                env={'NOTIFY_SOCKET': m.path, 'WATCHDOG_USEC': '1000000'}) as d:
+        d.spawn()
+        at = m.wait('WATCHDOG=1', m.wait('READY=1'))
+        slow = [{**PORT, 'name': f's{n}', 'socket': f's{n}.slow100'} for n in range(30)]
+        d.write({'ports': [PORT, *slow]})
+        d.signal(signal.SIGHUP)
+        at = m.wait('RELOADING=1', at)
+        end = m.wait('READY=1', at)
+        assert 'is in force, 31 ports' in d.log()
+        assert m.said[at:end].count('WATCHDOG=1') >= 3
+        d.write({'ports': [PORT, {**PORT, 'name': 'hung', 'socket': 'hung.slow3000'}]})
+        d.signal(signal.SIGHUP)
+        m.wait('RELOADING=1', end)
+        d.wait_log('port s29: deleted')
+        time.sleep(0.5)
+        at = len(m.lines())
+        time.sleep(1.5)  # six looks
+        assert not m.lines()[at:]
+        at = m.wait('READY=1', at)
+        m.wait('WATCHDOG=1', at)

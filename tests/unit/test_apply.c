@@ -318,6 +318,32 @@ test_undo_fails(void **state)
 	assert_int_equal(failed.n, 0);
 }
 
+static void
+count(void *n)
+{
+	(*(uint32_t *)n)++;
+}
+
+/* Who waits hears from each port, also on the way back. */
+static void
+test_progress(void **state)
+{
+	uint32_t n = 0;
+
+	(void)state;
+	fake.sw.on_progress = count;
+	fake.sw.progress_arg = &n;
+	applied("ports:\n" VM("1") TAP("1"), "add vm1; add tap1; ");
+	assert_int_equal(n, 4); /* looked at and opened */
+	applied("ports:\n" VM("1") TAP("1"), "");
+	assert_int_equal(n, 4);
+	fake.fail_open = "vm3";
+	refused("ports:\n- {name: tap1, type: tap, mtu: 1400}\n" VM("2") VM("3"), -EBUSY,
+		"t.yaml:4: port vm3: open: refused",
+		"del vm1; mtu tap1 1400; add vm2; add vm3; del vm2; mtu tap1 1500; add vm1; ");
+	assert_int_equal(n, 4 + 2 + 4 + 3);
+}
+
 /* What outlives a port goes with the configuration that had it, not when it is made anew, and not
  * when that is refused. */
 static void
@@ -414,6 +440,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_refused_before_any_step, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_undone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_undo_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_progress, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_forgotten_failed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_start, setup, teardown),
