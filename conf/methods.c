@@ -9,6 +9,7 @@
 #include "error.h"
 #include "log.h"
 #include "switch.h"
+#include "text.h"
 
 void
 methods_log(const struct control *control, const char *what, const char *on)
@@ -162,6 +163,10 @@ methods_load(struct control *control, struct json_object *params, struct conf **
 		rc = methods_need(params, "name", &name, e);
 	if (rc)
 		return rc;
+	if (!text_is_printable(name, strlen(name)))
+		return error_set(e, RPC_INVALID_PARAMS,
+				 "parameter name contains a control character or line break, which "
+				 "no name of a file may");
 	if (!params || !json_object_object_get_ex(params, "text", &text) ||
 	    !json_object_is_type(text, json_type_string))
 		return error_set(e, RPC_INVALID_PARAMS, "parameter text is missing or no text");

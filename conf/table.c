@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "printable.h"
+
 void
 table_add(struct table *t, const char *text)
 {
@@ -39,8 +41,14 @@ table_init(struct table *t, const char *const *titles)
 void
 table_put(const char *text, size_t len)
 {
-	for (; len > 0; len--, text++)
-		putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
+	const char *end = text + len;
+
+	while (text < end) {
+		size_t control = printable_control(text);
+
+		putchar(control ? '?' : *text);
+		text += control ? control : 1;
+	}
 }
 
 static void

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "printable.h"
 
 void
 text_where(const struct text *t, const yaml_node_t *node, char where[TEXT_WHERE_MAX])
@@ -43,19 +44,13 @@ text_fail_parser(const struct text *t, const yaml_parser_t *parser, struct error
 			 "not UTF-8 text: ", parser->problem ? parser->problem : "unknown reason");
 }
 
-/*
- * Only what can be shown on one line, and that libyaml reads again as it is, may be in a value. The
- * text is UTF-8 (libyaml has decoded it).
- */
-static bool
-text_is_printable(const yaml_char_t *s, size_t len)
+bool
+text_is_printable(const char *s, size_t len)
 {
 	static const char *const refused[] = {"\u2028", "\u2029", "\ufeff", "\ufffe", "\uffff"};
 
 	for (size_t i = 0; i < len; i++) {
-		if (s[i] < ' ' || s[i] == 0x7f)
-			return false;
-		if (s[i] == 0xc2 && i + 1 < len && s[i + 1] < 0xa0) /* U+0080..U+009F */
+		if (printable_control(s + i))
 			return false;
 		for (size_t r = 0; r < sizeof(refused) / sizeof(refused[0]); r++)
 			if (len - i >= 3 && memcmp(s + i, refused[r], 3) == 0)
@@ -87,7 +82,8 @@ text_scan_event(const struct text *t, struct scan *scan, const yaml_event_t *eve
 				 "write the value itself");
 	case YAML_SCALAR_EVENT:
 		anchor = event->data.scalar.anchor;
-		if (!text_is_printable(event->data.scalar.value, event->data.scalar.length))
+		if (!text_is_printable((const char *)event->data.scalar.value,
+				       event->data.scalar.length))
 			return text_fail(t, line, e, "a value contains a control character or ",
 					 "line break, which no value may");
 		break;

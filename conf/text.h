@@ -37,6 +37,12 @@ struct text {
 int text_init(struct text *t, const char *name, const char *bytes, size_t len, struct error *e);
 void text_fini(struct text *t);
 
+/*
+ * Only what can be shown on one line, and that libyaml reads again as it is, may be in a value. The
+ * text is UTF-8, len bytes before its final 0.
+ */
+bool text_is_printable(const char *s, size_t len);
+
 /* The root mapping, never NULL after text_init() has returned 0. */
 yaml_node_t *text_root(struct text *t);
 

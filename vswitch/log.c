@@ -6,7 +6,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+#include "printable.h"
 
 enum {
 	LINE_MAX_LEN = 1024
@@ -51,8 +54,7 @@ log_line(enum log_level level, const char *format, ...)
 	va_end(args);
 	/* names and reasons can hold what a peer or a file said: a line stays one line */
 	for (char *c = line; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = ' ';
+		memset(c, ' ', printable_control(c));
 	if (getenv("JOURNAL_STREAM")) {
 		fprintf(stderr, "<%d>%s\n", (int)level, line);
 		return;

@@ -66,6 +66,19 @@ test_structure(void **state)
 						"line break, which no value may"},
 		{"switch: {name: \"a\\Lb\"}\n", "t.yaml:1: a value contains a control character or "
 						"line break, which no value may"},
+		{"switch: {name: \"a\\Nb\"}\n", "t.yaml:1: a value contains a control character or "
+						"line break, which no value may"},
+		{"switch: {name: \"a\\x80b\"}\n",
+		 "t.yaml:1: a value contains a control character or "
+		 "line break, which no value may"},
+		{"switch: {name: \"a\\u009f\"}\n", "t.yaml:1: a value contains a control character "
+						   "or line break, which no value may"},
+		{"switch: {name: a\xc2\x84}\n",
+		 "t.yaml:1: not UTF-8 text: control characters are not "
+		 "allowed"},
+		{"ports: [{\"na\\x9bme\": a}]\n",
+		 "t.yaml:1: a value contains a control character or "
+		 "line break, which no value may"},
 		{"switch:\n  name: |\n    a\n    b\n",
 		 "t.yaml:2: a value contains a control character or line break, which no value "
 		 "may"},

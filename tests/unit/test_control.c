@@ -339,6 +339,12 @@ test_config(void **state)
 		"/x.yaml:1: ports: a: type is missing");
 	refuses("config.check", "{\"text\":\"ports: [{name: a, type: tap, lcores: [7]}]\"}", -32000,
 		"text:1: port a: lcores: CPU 7 has no worker: add it to switch: workers");
+	refuses("config.check", "{\"text\":\"ports: []\",\"name\":\"/x\\u009b2J\"}", -32602,
+		"parameter name contains a control character or line break, which no name of a "
+		"file may");
+	refuses("config.apply", "{\"text\":\"a\",\"name\":\"/x\\u001b[2J\"}", -32602,
+		"parameter name contains a control character or line break, which no name of a "
+		"file may");
 	refuses("config.check", "{}", -32602, "parameter text is missing or no text");
 	refuses("config.check", "{\"file\":\"/etc/shadow\"}", -32602,
 		"there is no parameter \"file\"");
