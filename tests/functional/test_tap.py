@@ -3,13 +3,11 @@
 own IP stack behind it."""
 
 import contextlib
-import hashlib
 import json
 import os
 import re
 import socket
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,6 +16,7 @@ from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NS, 
 from scapy.layers.l2 import ARP, Ether
 
 from daemon import Daemon, wait_until
+from hosts import Host, transfer
 from net import Net
 from offload_net import Way, switch
 from rawguest import GUEST_ALL, HOST_ALL
@@ -316,55 +315,9 @@ def long_part(daemon, way):
     return found
 
 
-RECEIVER = """
-import hashlib, socket
-with socket.create_server(('10.77.0.2', 5001)) as server:
-    print('ready', flush=True)
-    while True:
-        digest = hashlib.sha256()
-        with server.accept()[0] as peer:
-            while data := peer.recv(1 << 20):
-                digest.update(data)
-            peer.sendall(digest.digest())
-"""
-
-
-@pytest.fixture(name='far')
-def fixture_far():
-    """A process that holds a network namespace, in which what RECEIVER does is done by far.serve(),
-    once 10.77.0.2 is there."""
-    with subprocess.Popen(['unshare', '--net', 'cat'], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, text=True) as holder:
-        holder.stdin.write('x\n')
-        holder.stdin.flush()
-        assert holder.stdout.readline() == 'x\n'  # it is in its namespace
-        inside = ['nsenter', f'--net=/proc/{holder.pid}/ns/net']
-        servers = []
-
-        def serve():
-            servers.append(subprocess.Popen([*inside, sys.executable, '-c', RECEIVER],
-                                            stdout=subprocess.PIPE, text=True))
-            assert servers[0].stdout.readline() == 'ready\n'
-        holder.inside, holder.serve = inside, serve
-        yield holder
-        for server in servers:
-            server.kill()
-            server.wait()
-            server.stdout.close()
-        holder.kill()
-
-
-def digest_far(data):
-    """Sends data to the receiver; what it says of them."""
-    with socket.create_connection(('10.77.0.2', 5001), 10) as peer:
-        peer.sendall(data)
-        peer.shutdown(socket.SHUT_WR)
-        return peer.recv(64)
-
-
 @pytest.mark.parametrize('peer', BACKENDS)
 @pytest.mark.parametrize('mtu', [1500, 9000])
-def test_tcp_of_the_kernel(peer, mtu, far):
+def test_tcp_of_the_kernel(peer, mtu):
     """The host's TCP through two TAPs: segments pass undivided where both take them, and all
     arrives while offloads are switched off and on."""
     if peer == 'net_tap' and mtu == 9000:
@@ -372,27 +325,25 @@ def test_tcp_of_the_kernel(peer, mtu, far):
     ports = [{'name': 't', 'type': 'tap', 'address': ['10.77.0.1/24'], 'mtu': mtu},
              {'name': 'p', 'type': 'tap', 'backend': peer, 'mtu': mtu}]
     payload = os.urandom(8 << 20)
-    wanted = hashlib.sha256(payload).digest()
-    with Daemon({'ports': ports}) as d:
+    with Host(own=False) as near, Host() as far, Daemon({'ports': ports}) as d:
         d.wait_link('t', 'p')
-        subprocess.run(['ip', 'link', 'set', 'p', 'netns', str(far.pid)], check=True)
-        for words in (('addr', 'add', '10.77.0.2/24', 'dev', 'p'), ('link', 'set', 'p', 'up')):
-            subprocess.run([*far.inside, 'ip', *words], check=True)
+        far.take('p')
+        far.tool('ip', 'addr', 'add', '10.77.0.2/24', 'dev', 'p')
+        far.tool('ip', 'link', 'set', 'p', 'up')
         d.wait_link('p')
-        far.serve()
         mean = long_part(d, 'rx')
-        assert digest_far(payload) == wanted
+        transfer(near, far, '10.77.0.2', payload)
         assert mean() > max(4000, mtu), 'the kernel did not hand over long segments'
         counts = d.counts('p')
         sent_len = counts['tx_bytes'] / counts['tx_frames']
         assert sent_len > max(4000, mtu) if peer == 'tun' else sent_len < 1515
         for word in ('tso=false', 'checksum=false', 'checksum=true', 'tso=true'):
             with ThreadPoolExecutor(1) as pool:
-                sending = pool.submit(digest_far, payload)
+                sending = pool.submit(transfer, near, far, '10.77.0.2', payload)
                 d.ctl('port', 'set', 't', f'offloads.{word}')
                 if peer == 'tun':
                     d.ctl('port', 'set', 'p', f'offloads.{word}')
-                assert sending.result() == wanted
+                sending.result()
         assert d.counts('p')['drops'].keys() <= {'tx-no-room'}
 
 

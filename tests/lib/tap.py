@@ -44,15 +44,16 @@ def exists(ifname):
 
 
 class Tap:
-    """The host's end of the TAP ifname, which must exist."""
+    """The host's end of the TAP ifname, which must exist. alone=False: the host has use for the
+    interface, too, and sets it up."""
 
-    def __init__(self, ifname, up=True):
+    def __init__(self, ifname, alone=True):
         self.name = ifname
         self.queues = 1
         self.everything = False
-        if os.path.exists(f'/proc/sys/net/ipv6/conf/{ifname}'):
-            quiet(ifname)
-        if up:
+        if alone:
+            if os.path.exists(f'/proc/sys/net/ipv6/conf/{ifname}'):
+                quiet(ifname)
             subprocess.run(['ip', 'link', 'set', 'dev', ifname, 'up'], check=True)
         self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self.sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
