@@ -102,6 +102,7 @@ static int
 open_ethdev(struct uplink *u, struct error *e)
 {
 	const struct port_conf *conf = &u->port->conf;
+	struct filter_facts facts = facts_of(u);
 	const struct ethdev_conf want = {
 		.n_rxq = conf->queues,
 		.n_txq = u->driver->pairs_queues ? conf->queues
@@ -110,9 +111,9 @@ open_ethdev(struct uplink *u, struct error *e)
 		.filters_vlans = u->driver->filters_vlans || (is_vf(u) && conf->uplink.n_vlans > 0),
 		.interrupts = true,
 		.offloads = u->port->conf.offloads & OFFLOAD_CHECKSUM,
+		.is_vf = facts.is_vf,
 		.pads = true,
 	};
-	struct filter_facts facts = facts_of(u);
 
 	u->ethdev = ethdev_open(u->device.dpdk_port, &want, u->port, e);
 	if (!u->ethdev)
@@ -482,7 +483,7 @@ life_set_mtu(struct uplink *u, uint16_t mtu, struct error *e)
 
 	path_set(u, NULL); /* no frame of the new length to the device as it is */
 	atomic_store_explicit(&u->port->mtu, mtu, memory_order_relaxed);
-	err = restart(u, "its driver takes another MTU only so", e);
+	err = restart(u, "it takes this MTU only so", e);
 	if (err == 0)
 		return 0;
 	atomic_store_explicit(&u->port->mtu, before, memory_order_relaxed);

@@ -28,13 +28,17 @@
 
 #define VIRTIO_DRIVERS "net_virtio" /* what their names begin with */
 
+static const uint64_t RX_CKSUMS = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+
 enum {
-	TAGS_LEN_MAX = 2 * FRAME_TAG_LEN, /* a device's MTU leaves room for two tags */
-	VECTOR_STEP = 8,		  /* frames; and some nothing but multiples of this */
-	DESCS_FALLBACK = 512,		  /* where the driver suggests nothing */
-	BATCHES_IN_FLIGHT = 4,		  /* of each rx queue, in tx queues of other ports */
-	POOL_SPARE = 512,		  /* mbufs that lcores may keep near themselves */
+	OVERHEAD_MAX = 32,    /* bytes of a frame beside its MTU, as drivers count: header, two tags
+				 and FCS, or with virtio's own header 30 */
+	VECTOR_STEP = 8,      /* frames; and some nothing but multiples of this */
+	DESCS_FALLBACK = 512, /* where the driver suggests nothing */
+	BATCHES_IN_FLIGHT = 4, /* of each rx queue, in tx queues of other ports */
+	POOL_SPARE = 512,      /* mbufs that lcores may keep near themselves */
 	SENT_MIN = RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN, /* bytes of a frame on a wire */
+	MBUF_ROOM = RTE_MBUF_DEFAULT_BUF_SIZE - RTE_PKTMBUF_HEADROOM,
 };
 
 /* The longest MTU that the driver takes. */
@@ -73,6 +77,16 @@ driver_mtu(const struct rte_eth_dev_info *info, uint16_t mtu)
 	return (uint16_t)RTE_MIN((uint32_t)mtu, mtu_max(info));
 }
 
+/* The sentence of a driver that refuses with err what mtu_check() has allowed; returns err. */
+static int
+mtu_refused(const struct rte_eth_dev_info *info, const struct ethdev_conf *conf,
+	    const char *port_name, uint16_t mtu, int err, struct error *e)
+{
+	return error_set(e, err, "port %s: mtu: the driver %s can't set %u: %s%s", port_name,
+			 info->driver_name, mtu, rte_strerror(-err),
+			 conf->is_vf ? ": set a smaller one, or give the PF this one first" : "");
+}
+
 static int
 queues_check(const struct rte_eth_dev_info *info, const struct ethdev_conf *conf,
 	     const char *port_name, struct error *e)
@@ -92,24 +106,40 @@ descs_or(uint16_t wanted, uint16_t suggested)
 }
 
 /*
- * Checksums of TCP and UDP together or not at all; segments only with them. Only virtio's long
- * frames say how they are to be divided again, those that another NIC puts together don't.
+ * Is the device to hand over frames that are longer than its MTU, and are still to be divided? Only
+ * virtio's say how, those that another NIC puts together don't.
  */
+static bool
+takes_undivided(const struct ethdev *dev, const struct rte_eth_dev_info *info)
+{
+	const uint64_t need = RX_CKSUMS | RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER;
+
+	return dev->is_virtio && dev->conf.offloads && (info->rx_offload_capa & need) == need;
+}
+
+/* Bytes of the longest frame that it may receive. */
+static uint32_t
+frame_max(const struct ethdev *dev, const struct rte_eth_dev_info *info, uint16_t mtu)
+{
+	if (takes_undivided(dev, info))
+		return FRAME_LEN_MAX;
+	return (uint32_t)mtu + OVERHEAD_MAX;
+}
+
+/* Checksums of TCP and UDP together or not at all; segments only with them. */
 static void
 offloads_fill(struct ethdev *dev, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
 {
 	const uint64_t tx = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
-	const uint64_t rx = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
 
 	if ((info->tx_offload_capa & tx) == tx &&
 	    info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
 		conf->txmode.offloads |=
 			tx | (info->tx_offload_capa &
 			      (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO));
-	if ((info->rx_offload_capa & rx) == rx)
-		conf->rxmode.offloads |= rx;
-	if (dev->is_virtio && info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO &&
-	    conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
+	if ((info->rx_offload_capa & RX_CKSUMS) == RX_CKSUMS)
+		conf->rxmode.offloads |= RX_CKSUMS;
+	if (takes_undivided(dev, info))
 		conf->rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TCP_LRO;
 }
 
@@ -136,24 +166,23 @@ conf_fill(struct ethdev *dev, const struct rte_eth_dev_info *info, struct rte_et
 	}
 }
 
-/* Frames of several mbufs are received and sent where the MTU makes them. */
+/* Where the MTU makes frames of several mbufs, n_segs, the driver must take those both ways. */
 static int
-segments_check(const struct ethdev *dev, const struct rte_eth_dev_info *info, const char *port_name,
-	       struct error *e)
+segments_check(uint32_t n_segs, const struct rte_eth_dev_info *info, const char *port_name,
+	       uint16_t mtu, struct error *e)
 {
-	if (dev->n_segs == 1)
-		return 0;
+	const char *cannot = NULL;
+
 	if (!(info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER))
-		return error_set(e, -EINVAL,
-				 "port %s: mtu: the driver %s can't receive frames of several "
-				 "mbufs: set an mtu of 1500",
-				 port_name, info->driver_name);
-	if (!(info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS))
-		return error_set(e, -EINVAL,
-				 "port %s: mtu: the driver %s can't send frames of several mbufs: "
-				 "set an mtu of 1500",
-				 port_name, info->driver_name);
-	return 0;
+		cannot = "receive";
+	else if (!(info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS))
+		cannot = "send";
+	if (n_segs == 1 || !cannot)
+		return 0;
+	return error_set(e, -EINVAL,
+			 "port %s: mtu: %u makes frames of several buffers, which the driver %s "
+			 "can't %s here: set an mtu of at most %u",
+			 port_name, mtu, info->driver_name, cannot, MBUF_ROOM - OVERHEAD_MAX);
 }
 
 /* A PF may give its VF fewer queues than the driver has: then one for each rx queue. */
@@ -177,7 +206,7 @@ device_configure(struct ethdev *dev, const struct rte_eth_dev_info *info, const 
 {
 	uint16_t mtu = driver_mtu(info, port_mtu(port));
 	struct rte_eth_conf conf = {.rxmode.mtu = mtu};
-	int err = segments_check(dev, info, port->conf.name, e);
+	int err = segments_check(dev->n_segs, info, port->conf.name, port_mtu(port), e);
 
 	if (err)
 		return err;
@@ -194,8 +223,7 @@ device_configure(struct ethdev *dev, const struct rte_eth_dev_info *info, const 
 				 port->conf.name, info->driver_name, rte_strerror(-err));
 	err = rte_eth_dev_set_mtu(dev->dpdk_port, mtu);
 	if (err && err != -ENOTSUP) /* without the call, the MTU of the configuration holds */
-		return error_set(e, err, "port %s: mtu: the driver %s can't set %u: %s",
-				 port->conf.name, info->driver_name, mtu, rte_strerror(-err));
+		return mtu_refused(info, &dev->conf, port->conf.name, mtu, err, e);
 	return 0;
 }
 
@@ -227,28 +255,31 @@ queues_set_up(struct ethdev *dev, const struct rte_eth_dev_info *info, const cha
  * reference to and not yet sent.
  */
 static int
-pool_create(struct ethdev *dev, uint32_t frame_max, const char *port_name, struct error *e)
+pool_create(struct ethdev *dev, uint32_t len_max, const char *port_name, struct error *e)
 {
-	uint32_t n_segs = frame_max / (RTE_MBUF_DEFAULT_BUF_SIZE - RTE_PKTMBUF_HEADROOM) + 1;
+	uint32_t n_segs = len_max / MBUF_ROOM + 1;
 	uint32_t n_batch = RTE_MIN(BATCH_MAX * n_segs, (uint32_t)BATCH_MAX + BATCH_PIECES_MAX);
 	uint32_t n = dev->n_rxq * (dev->n_rxd + BATCHES_IN_FLIGHT * n_batch) + POOL_SPARE;
+	int node = rte_eth_dev_socket_id(dev->dpdk_port);
+	struct rte_mempool *pool;
 	struct error why;
 
-	dev->node = rte_eth_dev_socket_id(dev->dpdk_port);
-	dev->pool = mbuf_pool_create("ethdev", n, dev->node, &why);
-	if (!dev->pool && dev->node != SOCKET_ID_ANY) {
-		dev->pool = mbuf_pool_create("ethdev", n, SOCKET_ID_ANY, &why);
-		if (dev->pool)
+	pool = mbuf_pool_create("ethdev", n, node, &why);
+	if (!pool && node != SOCKET_ID_ANY) {
+		pool = mbuf_pool_create("ethdev", n, SOCKET_ID_ANY, &why);
+		if (pool)
 			log_warn("port %s: there is no packet memory left on NUMA node %d, where "
 				 "its device is: it gets memory of another node, which is slower: "
 				 "give the port lcores of node %d",
-				 port_name, dev->node, dev->node);
-		dev->node = SOCKET_ID_ANY;
+				 port_name, node, node);
+		node = SOCKET_ID_ANY;
 	}
-	if (!dev->pool)
+	if (!pool)
 		return error_set(e, -ENOMEM, "port %s: %s", port_name, why.text);
-	dev->n_segs = mbuf_n_segs(frame_max, dev->pool);
-	dev->burst_max = RTE_ALIGN_FLOOR(mbuf_burst_max(frame_max, dev->pool), VECTOR_STEP);
+	dev->node = node;
+	dev->pool = pool;
+	dev->n_segs = mbuf_n_segs(len_max, pool);
+	dev->burst_max = RTE_ALIGN_FLOOR(mbuf_burst_max(len_max, pool), VECTOR_STEP);
 	dev->burst_step = dev->conf.gives_any ? 1 : VECTOR_STEP;
 	return 0;
 }
@@ -289,7 +320,6 @@ device_start(struct ethdev *dev, const struct rte_eth_dev_info *info, const stru
 static int
 device_open(struct ethdev *dev, const struct port *port, struct error *e)
 {
-	uint32_t frame_max = port_frame_max(port) + TAGS_LEN_MAX;
 	struct rte_eth_dev_info info;
 	int err;
 
@@ -304,10 +334,7 @@ device_open(struct ethdev *dev, const struct port *port, struct error *e)
 	dev->n_rxd = descs_or(dev->conf.n_rx_desc, info.default_rxportconf.ring_size);
 	dev->n_txd = descs_or(dev->conf.n_tx_desc, info.default_txportconf.ring_size);
 	dev->is_virtio = strncmp(info.driver_name, VIRTIO_DRIVERS, strlen(VIRTIO_DRIVERS)) == 0;
-	if (dev->is_virtio && dev->conf.offloads &&
-	    info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO)
-		frame_max = FRAME_LEN_MAX;
-	err = pool_create(dev, frame_max, port->conf.name, e);
+	err = pool_create(dev, frame_max(dev, &info, port_mtu(port)), port->conf.name, e);
 	return err ? err : device_start(dev, &info, port, e);
 }
 
@@ -361,9 +388,17 @@ ethdev_close(struct ethdev *dev)
 	rte_free(dev);
 }
 
+/* Has it what a longer MTU needs: enough buffers, and segments that were asked for? */
+static bool
+has_buffers(const struct ethdev *dev, const struct rte_eth_dev_info *info, uint16_t mtu)
+{
+	return mbuf_n_segs(frame_max(dev, info, mtu), dev->pool) <= dev->n_segs;
+}
+
 int
 ethdev_restart(struct ethdev *dev, const struct port *port, struct error *e)
 {
+	struct rte_mempool *before = dev->pool;
 	struct rte_eth_dev_info info;
 	int err;
 
@@ -379,7 +414,13 @@ ethdev_restart(struct ethdev *dev, const struct port *port, struct error *e)
 		return error_set(e, err, "port %s: its driver can't reset the device: %s",
 				 port->conf.name, rte_strerror(-err));
 	err = info_get(dev, &info, port->conf.name, e);
-	return err ? err : device_start(dev, &info, port, e);
+	if (err == 0 && !has_buffers(dev, &info, port_mtu(port)))
+		err = pool_create(dev, frame_max(dev, &info, port_mtu(port)), port->conf.name, e);
+	if (err == 0)
+		err = device_start(dev, &info, port, e);
+	if (dev->pool != before)
+		mbuf_pool_retire(before);
+	return err;
 }
 
 void
@@ -397,17 +438,17 @@ ethdev_set_mtu(struct ethdev *dev, const char *port_name, uint16_t mtu, struct e
 	err = info_get(dev, &info, port_name, e);
 	if (err == 0)
 		err = mtu_check(&info, &dev->conf, port_name, mtu, e);
+	if (err == 0)
+		err = segments_check(mbuf_n_segs(frame_max(dev, &info, mtu), dev->pool), &info,
+				     port_name, mtu, e);
 	if (err)
 		return err;
-	if (mbuf_n_segs((uint32_t)mtu + RTE_ETHER_HDR_LEN + TAGS_LEN_MAX, dev->pool) > dev->n_segs)
+	if (!has_buffers(dev, &info, mtu))
 		return error_set(
-			e, -ENOBUFS,
-			"port %s: mtu: %u needs other receive buffers: delete the port and "
-			"add it again",
+			e, -EBUSY,
+			"port %s: mtu: %u needs more receive buffers: delete the port and add it "
+			"again",
 			port_name, mtu);
 	err = rte_eth_dev_set_mtu(dev->dpdk_port, driver_mtu(&info, mtu));
-	if (err)
-		return error_set(e, err, "port %s: mtu: the driver %s can't set %u: %s", port_name,
-				 info.driver_name, mtu, rte_strerror(-err));
-	return 0;
+	return err ? mtu_refused(&info, &dev->conf, port_name, mtu, err, e) : 0;
 }

@@ -33,6 +33,7 @@ struct ethdev_conf {
 	bool any_mtu;		       /* what the driver calls its longest MTU is no limit of the
 					  device */
 	const char *mtu_advice;	       /* what to do where the MTU is more than it takes, or NULL */
+	bool is_vf;		       /* whose PF may refuse an MTU that the driver would take */
 	uint16_t n_tx_kept;	       /* descriptors of frames that are sent, which hold mbufs of
 					  other ports, that a queue may keep: fewer than n_tx_desc;
 					  0: as the driver likes */
@@ -65,8 +66,9 @@ int ethdev_restart(struct ethdev *dev, const struct port *port, struct error *e)
 void ethdev_set_port_vlan(struct ethdev *dev, uint16_t vlan);
 
 /*
- * Changes the MTU of a running device; 0, or -errno with the sentence in e. -EBUSY, -EPERM: its
- * driver refuses, as many do while the device runs; ethdev_restart() sets the MTU of the port.
+ * Changes the MTU of a running device; 0, or -errno with the sentence in e. -EBUSY, -EPERM: not
+ * while the device runs, since it needs more buffers, or its driver refuses, as many do;
+ * ethdev_restart() sets the MTU of the port.
  */
 int ethdev_set_mtu(struct ethdev *dev, const char *port_name, uint16_t mtu, struct error *e);
 
