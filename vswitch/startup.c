@@ -310,6 +310,8 @@ add_memory_args(struct eal_args *args, const struct switch_conf *conf, uint64_t 
 	/* DPDK 22.11 takes --no-huge for legacy memory, which it refuses to have --in-memory */
 	if (hugepages) {
 		add_arg(args, "--in-memory");
+		/* by files net_virtio_user shares it, and vhost-user takes 8 */
+		add_arg(args, "--single-file-segments");
 		print_memory(conf, memory, list, sizeof(list));
 		add_arg(args, "--socket-mem=%s", list);
 		add_arg(args, "--socket-limit=%s", list);

@@ -26,6 +26,7 @@ from offload_frames import data, ether, gso, ip4, ip6, tcp
 from offload_model import finished, is_right, outer_transport, partial
 from rawguest import GSO_TCPV4, GSO_TCPV6, GUEST_ALL, HOST_ALL, NEEDS_CSUM, Record
 from tap import RecordTap
+from test_config import free_hugepages
 
 MTU = 9000
 LONGEST = MTU + 14  # a whole frame
@@ -37,9 +38,9 @@ IP_MTU_DISCOVER, IP_PMTUDISC_DO, UDP_SEGMENT = 10, 2, 103  # linux/in.h, linux/u
 class Site:
     """A host and its switch; a context."""
 
-    def __init__(self, name, ports):
+    def __init__(self, name, ports, switch=None):
         self.addresses = ADDRESSES[name]
-        self.conf = {'ports': ports}
+        self.conf = {'switch': switch or {}, 'ports': ports}
         self.stack = contextlib.ExitStack()
         self.host = self.daemon = None
 
@@ -71,8 +72,9 @@ class Site:
 
 
 @contextlib.contextmanager
-def sites(conf=None, devargs=''):
-    """Both sites. conf: port and site, as 'up of a', -> further keys; devargs: of the uplink."""
+def sites(conf=None, devargs='', switch=None):
+    """Both sites. conf: port and site, as 'up of a', -> further keys; devargs: of the uplink;
+    switch: keys of the switch that has it."""
     def port(name, **keys):
         return {'name': name.split()[0], 'mtu': MTU, **keys, **(conf or {}).get(name, {})}
 
@@ -84,7 +86,7 @@ def sites(conf=None, devargs=''):
     with Site('b', [tap('b'), port('v of b', type='vhost-user', socket='v.sock')]) as b:
         wire = f'net_virtio_user0,path={b.daemon.path("v.sock")}{devargs}'
         uplink = port('up of a', type='ethdev', devargs=wire)
-        with Site('a', [tap('a'), uplink]) as a:
+        with Site('a', [tap('a'), uplink], switch) as a:
             a.daemon.wait_link('t', 'up')
             b.daemon.wait_link('t', 'v')
             yield a, b
@@ -183,6 +185,16 @@ def test_hosts(case):
             for protocol in ('Tcp', 'Udp'):
                 assert site.host.counter(protocol, 'InCsumErrors') == 0
             assert {reason for _, reason in site.drops()} <= {'tx-no-room'}
+
+
+def test_hugepages():
+    """Memory of hugepages, which the uplink shares with the other switch, is few files."""
+    if free_hugepages() < 256 << 20:
+        pytest.skip('fewer than 128 free hugepages of 2M')
+    with sites(switch={'hugepages': True, 'memory': '256M'}) as (a, b):
+        for src, dst in ((a, b), (b, a)):
+            assert src.pings(dst, MTU) == 3
+            check_tcp(src, dst, version=0, is_whole=False)
 
 
 SHORTER = {  # port of the chain with an MTU of 1500: where longer frames from a, and from b, end
