@@ -105,7 +105,7 @@ def check_both_ways(net, fe, n=100):
     before, sent = net.counts('x'), [net.frame('a', 'x', i, 60 + 7 * i) for i in range(n)]
     for frame in sent:
         net['a'].send(frame)
-        assert fe.recv(1) == [frame]
+        assert fe.recv(1) == [frame], net.counts('x')['drops']
     wait_until('all are counted', lambda: (
         net.counts('x')['tx_frames'] == before['tx_frames'] + n and
         net.counts('x')['tx_bytes'] == before['tx_bytes'] + sum(map(len, sent))))
