@@ -55,6 +55,7 @@ listen_once(void)
 		goto fail;
 	}
 	memcpy(un.sun_path, path, (size_t)len + 1);
+	mkdir(rte_eal_get_runtime_dir(), 0700); /* a daemon that ended may have taken it away */
 	unlink(path); /* of a process that had our number and was killed here */
 	before = umask(0177);
 	err = bind(listener, (const struct sockaddr *)&un, sizeof(un));
