@@ -95,6 +95,18 @@ def fixture_bed():
             yield net, fe
 
 
+def send_in_time(net, fe, frame):
+    """The frame comes. On a busy machine the test may be late with an answer, so that it is given
+    up: it is sent again. Returns how often."""
+    for n_late in range(5):
+        net['a'].send(frame)
+        got = fe.recv(1, 1)
+        if got:
+            assert got == [frame]
+            return n_late
+    raise AssertionError(f'{frame[:40].hex()} does not come: {net.daemon.counts("x")}')
+
+
 def check_both_ways(net, fe, n=100):
     """All frames come, in order, though no translation is there before it is asked for."""
     net['a'].take()
@@ -103,12 +115,12 @@ def check_both_ways(net, fe, n=100):
     fe.send_many(sent)
     assert net['a'].recv(n) == sent
     before, sent = net.counts('x'), [net.frame('a', 'x', i, 60 + 7 * i) for i in range(n)]
-    for frame in sent:
-        net['a'].send(frame)
-        assert fe.recv(1) == [frame], net.counts('x')['drops']
+    n_late = sum(send_in_time(net, fe, frame) for frame in sent)
+    before['drops']['tx-no-room'] += n_late
     wait_until('all are counted', lambda: (
         net.counts('x')['tx_frames'] == before['tx_frames'] + n and
         net.counts('x')['tx_bytes'] == before['tx_bytes'] + sum(map(len, sent))))
+    assert net.counts('x')['drops'] == before['drops']
 
 
 def check_others(net):
