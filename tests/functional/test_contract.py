@@ -108,6 +108,7 @@ def test_kept_by_the_next_daemon(port, guests):
     details = port.shown['details']
     assert 'HOST_TSO4' in details['features_kept'] and 'HOST_TSO4' in details['features_offered']
     guests.kill9()
+    wait_until('it has gone', lambda: not port.shown['details']['connected'])
     with RawGuests() as others:
         assert not others.add('g', port.path, features=WANTED).features & HOST_TSO4
         assert 'features_kept' not in port.shown['details']

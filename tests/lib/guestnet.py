@@ -117,7 +117,8 @@ class GuestNet:
         """What one wants to see when something went wrong."""
         neighbours = subprocess.run(['ip', 'neigh'], capture_output=True, text=True, check=False)
         return (f'{self.daemon.ctl_text("port", "list")}\n{self.daemon.ctl_text("fdb", "list")}\n'
-                f'{self.daemon.ctl_text("stats")}\n{neighbours.stdout}')
+                f'{self.daemon.ctl_text("stats")}\n{neighbours.stdout}\n' +
+                '\n'.join(f'{guest.name}: {guest.log()}' for guest in self.guests.values()))
 
     def close(self):
         """Ends guests and daemon, whatever state they are in."""
