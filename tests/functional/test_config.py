@@ -12,7 +12,8 @@ import subprocess
 
 import pytest
 
-from daemon import Daemon, sanitizer_env, assert_no_report, build_dir, wait_until
+from daemon import (Daemon, assert_no_report, build_dir, free_hugepages, sanitizer_env,
+                    wait_until)
 from net import Net
 from tap import exists
 
@@ -375,12 +376,6 @@ def test_socket_access():
                           'owner=nosuchuser')
         assert 'nosuchuser' in said and 'x' in said
         assert not os.path.exists(d.path('x.sock'))
-
-
-def free_hugepages():
-    """Free bytes of 2M pages."""
-    with open('/proc/meminfo', encoding='ascii') as f:
-        return int(re.search(r'HugePages_Free:\s*(\d+)', f.read())[1]) * 2 << 20
 
 
 def test_hugepages_missing():

@@ -16,7 +16,7 @@ import subprocess
 
 import pytest
 
-from daemon import Daemon
+from daemon import Daemon, free_hugepages
 from fakevf import FakeVf
 from frames import build
 from hosts import Host, transfer
@@ -26,7 +26,6 @@ from offload_frames import data, ether, gso, ip4, ip6, tcp
 from offload_model import finished, is_right, outer_transport, partial
 from rawguest import GSO_TCPV4, GSO_TCPV6, GUEST_ALL, HOST_ALL, NEEDS_CSUM, Record
 from tap import RecordTap
-from test_config import free_hugepages
 
 MTU = 9000
 LONGEST = MTU + 14  # a whole frame

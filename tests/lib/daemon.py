@@ -76,6 +76,12 @@ def assert_no_report(text, where):
         raise AssertionError(f'{where}: {found.group(0)}\n{text[max(0, found.start() - 200):]}')
 
 
+def free_hugepages():
+    """Free bytes of 2M pages."""
+    with open('/proc/meminfo', encoding='ascii') as f:
+        return int(re.search(r'HugePages_Free:\s*(\d+)', f.read())[1]) * 2 << 20
+
+
 def wait_until(what, condition, timeout=10.0, step=0.02):
     """Waits for condition() to be true and returns its value; what names it in the failure."""
     end = time.monotonic() + timeout
