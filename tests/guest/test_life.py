@@ -164,7 +164,7 @@ def test_sleeps(net, rounds):
     vm1, boot_id = net['vm1'], 'cat /proc/sys/kernel/random/boot_id'
     for _ in range(rounds):
         before = vm1.run(boot_id)
-        vm1.run('(usleep 100000; echo mem >/sys/power/state) </dev/null >/dev/null 2>&1 &')
+        vm1.request('echo mem >/sys/power/state')
         wait_until('it sleeps', lambda: vm1.qmp('query-status')['status'] == 'suspended', 30)
         net.daemon.wait_link('vm1', up=False)
         assert net['vm2'].ping(HOST, 1) == 1

@@ -316,7 +316,7 @@ class Guest:
     def reboot(self):
         """Lets the guest's kernel reboot it; nothing is shut down, and nothing answered."""
         self.started = time.monotonic()
-        self._request('reboot -f')
+        self.request('reboot -f')
 
     def stop(self):
         """Ends QEMU in good order."""
@@ -392,7 +392,8 @@ class Guest:
         line, self.received = self.received.split(b'\n', 1)
         return line.decode(errors='replace').strip()
 
-    def _request(self, command, timeout=30):
+    def request(self, command, timeout=30):
+        """Has a shell command run, and does not wait for it: what it answers later is skipped."""
         self.requests += 1
         request = f'{self.requests} {base64.b64encode(command.encode()).decode()}\n'
         self.agent.settimeout(timeout)
@@ -400,7 +401,7 @@ class Guest:
 
     def status(self, command, timeout=30):
         """Runs a shell command in the guest; returns its exit code and what it printed."""
-        self._request(command, timeout)
+        self.request(command, timeout)
         end = time.monotonic() + timeout
         while True:
             words = self._read_line(end, command).split(' ')
