@@ -174,7 +174,7 @@ def test_sleeps(net, rounds):
         wait_frames(net, 'vm1', 'rx', 'tx')
         assert vm1.run(boot_id) == before, 'it did not wake but booted'
         check(net)
-        # a q35 that woke gets no ACPI registers from SeaBIOS 1.16, to sleep or be plugged into again
+        # SeaBIOS 1.16 gives a q35 that woke no ACPI registers to sleep, or be plugged into, again
         vm1.reset()
         resume_sending(net, 'vm1')
 
