@@ -55,6 +55,23 @@ rpc_text(struct json_object *params, const char *key)
 	return json_object_get_string(value);
 }
 
+/*
+ * json-c 0.18, when it is strict, takes every byte above 0x7f for a control character, and a later
+ * one may: they read a text with such bytes less strictly.
+ */
+static int
+parse_flags(const char *text, size_t len)
+{
+	int flags = JSON_TOKENER_VALIDATE_UTF8;
+	bool is_ascii = true;
+
+	for (size_t i = 0; i < len; i++)
+		is_ascii = is_ascii && (unsigned char)text[i] < 0x80;
+	if (is_ascii || json_c_version_num() < 18 << 8)
+		flags |= JSON_TOKENER_STRICT;
+	return flags;
+}
+
 /* The JSON value that is all of text; NULL with the sentence in e. *is_value: null is one, too. */
 static struct json_object *
 rpc_parse(const char *text, size_t len, bool *is_value, struct error *e)
@@ -70,7 +87,7 @@ rpc_parse(const char *text, size_t len, bool *is_value, struct error *e)
 		json_tokener_free(tokener);
 		return NULL;
 	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tokener, parse_flags(text, len));
 	/* with the final 0, which ends a number */
 	value = json_tokener_parse_ex(tokener, text, (int)len + 1);
 	code = json_tokener_get_error(tokener);

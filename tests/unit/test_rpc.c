@@ -76,12 +76,15 @@ test_results(void **state)
 		 "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"a\":[1]}}");
 	answered(" {\"params\":{},\"method\":\"echo\",\"id\":\"x\",\"jsonrpc\":\"2.0\"} \r",
 		 "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":{}}");
+	answered("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"params\":{\"a\":\"\xc3\xa4\"}"
+		 "}",
+		 "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"a\":\"\xc3\xa4\"}}");
 	answered("{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"echo\",\"params\":{}}",
 		 "{\"jsonrpc\":\"2.0\",\"id\":null,\"result\":{}}");
-	assert_int_equal(n_calls, 3);
+	assert_int_equal(n_calls, 4);
 	/* a notification is done, but not answered, whatever comes of it */
 	answered("{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"params\":{}}", NULL);
-	assert_int_equal(n_calls, 4);
+	assert_int_equal(n_calls, 5);
 	answered("{\"jsonrpc\":\"2.0\",\"method\":\"nothing\"}", NULL);
 }
 
