@@ -97,6 +97,7 @@ driver_start(struct session *s, struct error *e)
 		flags |= RTE_VHOST_USER_CLIENT | RTE_VHOST_USER_NO_RECONNECT;
 	if (conf->vhost.has_viommu)
 		flags |= RTE_VHOST_USER_IOMMU_SUPPORT;
+	wake_init();
 	if (rte_vhost_driver_register(path, flags) != 0)
 		return error_set(e, -EIO,
 				 "port %s: socket: librte_vhost does not take %s: its log says why",

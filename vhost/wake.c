@@ -6,6 +6,28 @@
 
 #if RTE_VERSION >= RTE_VERSION_NUM(24, 7, 0, 0)
 
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_vhost.h>
+
+#include "port.h"
+
+static char path[UNIX_PATH_MAX + 1]; /* of the socket that nobody connects to */
+static bool is_registered;
+
+void
+wake_init(void)
+{
+	if (is_registered)
+		return;
+	snprintf(path, sizeof(path), "%s/none.%d", rte_eal_get_runtime_dir(), (int)getpid());
+	is_registered = rte_vhost_driver_register(path, RTE_VHOST_USER_CLIENT |
+								RTE_VHOST_USER_NO_RECONNECT) == 0;
+}
+
 void
 wake_library(void)
 {
@@ -14,6 +36,9 @@ wake_library(void)
 void
 wake_fini(void)
 {
+	if (is_registered)
+		rte_vhost_driver_unregister(path);
+	is_registered = false;
 }
 
 #else
@@ -87,6 +112,11 @@ connect_library(void)
 	close(listener);
 	unlink(path);
 	return end;
+}
+
+void
+wake_init(void)
+{
 }
 
 void
