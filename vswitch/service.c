@@ -129,8 +129,7 @@ look(evutil_socket_t fd, short what, void *arg)
 		feed(s);
 }
 
-/* Ports come and go, and no event is looked at meanwhile: one that takes for ever ends the feeding.
- */
+/* Ports come and go, and no event is looked at meanwhile: one that hangs ends the feeding. */
 static void
 progress(void *arg)
 {

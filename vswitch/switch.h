@@ -60,8 +60,7 @@ struct vswitch {
 	uint32_t n_workers;
 	struct worker *workers[WORKERS_MAX];
 
-	/* control; NULL: nobody waits for it. What takes long has done another step: see service.h
-	 */
+	/* control: what takes long has done a step; NULL: nobody waits for it. See service.h */
 	void (*on_progress)(void *arg);
 	void *progress_arg;
 };
