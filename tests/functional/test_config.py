@@ -1,21 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """test_config.py: a wrong configuration gets one sentence that says what, where and what to do; a
-right one does what it says, at the start, by SIGHUP and by `config apply`."""
+right one is taken, and shown as what it says. What the machine has to say to it is in
+test_start.py, what changes at run time in test_reload.py."""
 
-import json
 import os
 import re
-import signal
-import socket
-import stat
 import subprocess
 
 import pytest
 
-from daemon import (Daemon, assert_no_report, build_dir, free_hugepages, sanitizer_env,
-                    wait_until)
-from net import Net
-from tap import exists
+from daemon import Daemon, build_dir, run_vswitchd, sanitizer_env
 
 HEAD = 'switch:\n  control: /tmp/vst-none/ctl.sock\n  hugepages: false\n  memory: 64M\n'
 LONG = '/tmp/' + 'x' * 107
@@ -188,14 +182,6 @@ WRONG = {
 }
 
 
-def run_vswitchd(*args, timeout=60, wrap=()):
-    """Runs vswitchd to its end."""
-    done = subprocess.run([*wrap, os.path.join(build_dir(), 'vswitchd'), *args], text=True,
-                          capture_output=True, timeout=timeout, env=sanitizer_env(), check=False)
-    assert_no_report(done.stderr, 'vswitchd')
-    return done
-
-
 @pytest.mark.parametrize('what', WRONG)
 def test_wrong(what, tmp_path):
     """--check and a real start both refuse with the same sentence, on one line."""
@@ -286,163 +272,11 @@ def test_nobody_listens(tmp_path):
     assert path in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
-# --- what only the machine knows
-
-GOOD = {'name': 'good', 'type': 'vhost-user', 'socket': 'good.sock'}
-
-
-def assert_marked_down(daemon, name, pattern):
-    """The port is listed as down with that reason, and the log says it; good runs."""
-    ports = {p['name']: p for p in daemon.ctl('port', 'list')['ports']}
-    assert ports[name]['link'] == 'down'
-    assert re.search(pattern, ports[name]['reason']), ports[name]
-    assert re.search(pattern, daemon.log())
-    assert stat.S_ISSOCK(os.stat(daemon.path('good.sock')).st_mode)
-    shown = daemon.ctl_text('port', 'list')
-    assert name in shown and 'good' in shown
-
-
-def test_stale_socket():
-    """A socket that a killed daemon left behind is replaced."""
-    with Daemon({'ports': [GOOD]}) as d:
-        d.kill9()
-        assert os.path.exists(d.path('good.sock')) and os.path.exists(d.socket)
-        d.start()
-        assert d.port('good')['name'] == 'good'
-        with socket.socket(socket.AF_UNIX) as s:
-            s.connect(d.path('good.sock'))
-
-
-def test_live_socket():
-    """A socket that somebody listens on stays his; the port is down and says so."""
-    bad = {'name': 'bad', 'type': 'vhost-user', 'socket': 'bad.sock'}
-    with Daemon({'ports': [bad, GOOD]}, start=False) as d:
-        with socket.socket(socket.AF_UNIX) as s:
-            s.bind(d.path('bad.sock'))
-            s.listen()
-            d.start()
-            assert_marked_down(d, 'bad', r'listens on .*bad\.sock')
-            with socket.socket(socket.AF_UNIX) as other:
-                other.connect(d.path('bad.sock'))
-            assert d.stop() == 0
-            assert os.path.exists(d.path('bad.sock')), 'it is not ours to remove'
-
-
-def test_not_a_socket():
-    """A file in the socket's place is not removed; the port is down and says so."""
-    bad = {'name': 'bad', 'type': 'vhost-user', 'socket': 'bad.sock'}
-    with Daemon({'ports': [GOOD, bad]}, start=False) as d:
-        with open(d.path('bad.sock'), 'w', encoding='ascii') as f:
-            f.write('precious')
-        d.start()
-        assert_marked_down(d, 'bad', r'bad\.sock.*not a socket')
-        assert d.stop() == 0
-        with open(d.path('bad.sock'), encoding='ascii') as f:
-            assert f.read() == 'precious'
-
-
-def test_no_directory():
-    """A socket in a directory that is not there and can't be made."""
-    bad = {'name': 'bad', 'type': 'vhost-user', 'socket': '/proc/nowhere/bad.sock'}
-    with Daemon({'ports': [GOOD, bad]}) as d:
-        assert_marked_down(d, 'bad', r"can't make directory /proc/nowhere")
-
-
-def test_control_socket_in_use():
-    """A second daemon on the same control socket is refused and harms nothing."""
-    with Daemon({'ports': [GOOD]}) as d:
-        done = run_vswitchd('-c', d.config_file)
-        assert done.returncode == 1
-        assert d.socket in done.stderr
-        assert d.port('good')['name'] == 'good'
-
-
-def test_socket_access():
-    """Owner, group and permissions of a socket are as asked; unknown accounts are named."""
-    ports = [dict(GOOD, group='kvm', permissions='0620', owner='nobody')]
-    try:
-        subprocess.run(['getent', 'group', 'kvm'], check=True, capture_output=True)
-    except subprocess.CalledProcessError:
-        ports[0]['group'] = 'daemon'
-    with Daemon({'ports': ports + [dict(GOOD, name='plain', socket='plain.sock')]}) as d:
-        info = os.stat(d.path('good.sock'))
-        assert stat.S_IMODE(info.st_mode) == 0o620
-        assert stat.S_IMODE(os.stat(d.path('plain.sock')).st_mode) == 0o660
-        assert stat.S_IMODE(os.stat(d.socket).st_mode) == 0o660
-        names = subprocess.run(['stat', '-c', '%U %G', d.path('good.sock')], text=True,
-                               capture_output=True, check=True).stdout.split()
-        assert names == ['nobody', ports[0]['group']]
-        said = d.ctl_fail('port', 'add', 'x', 'type=vhost-user', f'socket={d.path("x.sock")}',
-                          'owner=nosuchuser')
-        assert 'nosuchuser' in said and 'x' in said
-        assert not os.path.exists(d.path('x.sock'))
-
-
-def test_hugepages_missing():
-    """More memory than hugepages: how many are needed, how many there are, and the command."""
-    need = (free_hugepages() >> 20) + 1024
-    with Daemon({'switch': {'hugepages': True, 'memory': f'{need}M'}}, start=False) as d:
-        done = run_vswitchd('-c', d.config_file)
-        assert done.returncode == 1
-        said = re.search(r'memory: (\d+) MiB of hugepages are needed.*, (\d+) MiB are free: run '
-                         r'`echo (\d+) > (\S+/nr_hugepages)`.*hugepages: false', done.stderr)
-        assert said, done.stderr
-        assert int(said[1]) == need
-        assert os.path.exists(said[4])
-        assert len(done.stderr.strip().splitlines()) == 1
-
-
-def test_hugepages():
-    """With hugepages, where there are some."""
-    if free_hugepages() < 128 << 20:
-        pytest.skip('fewer than 64 free hugepages of 2M')
-    before = free_hugepages()
-    with Daemon({'switch': {'hugepages': True, 'memory': '64M'}, 'ports': [GOOD]}) as d:
-        assert d.ctl('status')['hugepages'] is True
-        assert free_hugepages() < before
-        assert d.stop() == 0
-    assert free_hugepages() == before
-
-
-TAP = {'name': 'tp', 'type': 'tap', 'ifname': 'tp0'}
-
-
-def test_no_right_to_tun():
-    """Without CAP_NET_ADMIN the TAP port is down and says why, others run."""
-    wrap = ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin', '--']
-    with Daemon({'ports': [GOOD, TAP]}, wrap=wrap) as d:
-        assert_marked_down(d, 'tp', r'(?i)(CAP_NET_ADMIN|/dev/net/tun)')
-        assert not exists('tp0')
-
-
-def test_no_tun_device():
-    """Without /dev/net/tun the same."""
-    wrap = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /dev/net && exec "$@"', 'sh']
-    with Daemon({'ports': [GOOD, TAP]}, wrap=wrap) as d:
-        assert_marked_down(d, 'tp', r'/dev/net/tun')
-
-
-def test_interface_taken():
-    """An interface of that name that is no TAP of ours stays as it is."""
-    subprocess.run(['ip', 'link', 'add', 'tp0', 'type', 'veth', 'peer', 'name', 'tp1'], check=True)
-    try:
-        with Daemon({'ports': [GOOD, TAP]}) as d:
-            assert_marked_down(d, 'tp', r'tp0')
-        assert exists('tp0')
-    finally:
-        subprocess.run(['ip', 'link', 'del', 'tp0'], check=True)
-
-
-# --- changes while it runs
-
-def names_of(daemon):
-    """The ports there are."""
-    return sorted(p['name'] for p in daemon.ctl('port', 'list')['ports'])
-
-
 def test_config_show_is_config(tmp_path):
     """What `config show` prints is a configuration that says the same."""
-    ports = [GOOD, dict(TAP, mac='52:54:00:77:00:fe', address=['10.77.0.254/24', 'fd77::fe/64']),
+    ports = [{'name': 'plain', 'type': 'vhost-user', 'socket': 'plain.sock'},
+             {'name': 'tp', 'type': 'tap', 'ifname': 'tp0', 'mac': '52:54:00:77:00:fe',
+              'address': ['10.77.0.254/24', 'fd77::fe/64']},
              {'name': 'c', 'type': 'vhost-user', 'socket': 'c.sock', 'mode': 'client', 'mtu': 9000,
               'datapath': 'library', 'queues': 2, 'max_macs': 7, 'permissions': '0600',
               'offloads': {'uso': False}},
@@ -464,174 +298,3 @@ def test_config_show_is_config(tmp_path):
                      'offloads: {checksum: true, tso: true, uso: false}',
                      'trust: on', 'spoofcheck: off', 'vlans: [10, 20]', 'max_rate: 1000'):
             assert word in text
-
-
-def test_apply():
-    """config apply makes the ports those of the file; a wrong one changes nothing."""
-    with Net({'a': 'server', 'b': 'server'}) as net:
-        d = net.daemon
-        net.learn()
-        more = json.loads(json.dumps(d.config))
-        more['ports'].append(dict(GOOD, socket=d.path('good.sock')))
-        file = d.path('next.yaml')
-        with open(file, 'w', encoding='utf-8') as f:
-            json.dump(more, f)
-        d.ctl('config', 'apply', file)
-        assert names_of(d) == ['a', 'b', 'good']
-        net.learn()  # guests of ports that stay are not disturbed
-        more['ports'].append(dict(GOOD))
-        with open(file, 'w', encoding='utf-8') as f:
-            json.dump(more, f, indent=1)
-        for command in ('check', 'apply'):
-            said = d.ctl_fail('config', command, file)
-            assert re.search(r':\d+: ports: good: ', said), said
-        assert names_of(d) == ['a', 'b', 'good']
-        more['ports'] = [p for p in more['ports'] if p['name'] == 'a']
-        with open(file, 'w', encoding='utf-8') as f:
-            json.dump(more, f)
-        d.ctl('config', 'check', file)
-        assert names_of(d) == ['a', 'b', 'good'], 'check changed something'
-        d.ctl('config', 'apply', file)
-        assert names_of(d) == ['a']
-        assert not os.path.exists(d.path('good.sock'))
-
-
-def test_apply_changes_a_port():
-    """A port whose keys changed is made anew, others are left alone."""
-    with Net({'a': 'server', 'b': 'server', 'c': 'server'}) as net:
-        d = net.daemon
-        net.learn()
-        counted = net.counts('a')['rx_frames']
-        config = json.loads(json.dumps(d.config))
-        config['ports'][2]['max_macs'] = 5
-        d.write(config)
-        d.signal(signal.SIGHUP)
-        d.wait_log(r'reload: .* is in force')
-        assert d.log().count('port c: added') == 2
-        net.disconnect('c')
-        net.connect('c')
-        d.wait_link('a', 'b', 'c')
-        net.learn()
-        assert net.counts('a')['rx_frames'] == counted + 1
-
-
-def lives(net):
-    """What a port has anew when it is made anew: name -> its id, and the connections of a guest."""
-    found = {}
-    for name in net.kinds:
-        shown = net.daemon.port(name)
-        found[name] = (shown['id'], shown['details'].get('connections'))
-    return found
-
-
-def test_reload_offloads():
-    """Offloads change without a new port: the guest stays, and what is refused changes nothing."""
-    with Net({'a': 'server', 'b': 'client', 'c': 'library'},
-             conf={'b': {'offloads': {'tso': False, 'uso': False}}}) as net:
-        d = net.daemon
-        net.learn()
-        before = lives(net)
-        assert d.port('a')['offloads'] == ['checksum', 'tso', 'uso']
-        assert d.port('b')['offloads'] == ['checksum']
-        assert d.port('b')['details']['offloads_allowed'] == 'checksum'
-        config = json.loads(json.dumps(d.config))
-        config['ports'][0]['offloads'] = {'checksum': False}
-        config['ports'][1]['offloads'] = {'uso': False}
-        config['ports'][2]['offloads'] = {'tso': False}
-        d.write(config)
-        d.signal(signal.SIGHUP)
-        d.wait_log(r'port c: offloads are checksum uso4 uso6 now')
-        assert 'port a: offloads are none now' in d.log()
-        assert 'port b: offloads are checksum tso4 tso6 ecn now' in d.log()
-        shown = {n: d.port(n) for n in 'abc'}
-        assert [shown[n]['offloads'] for n in 'abc'] == [[], ['checksum', 'tso'],
-                                                         ['checksum', 'uso']]
-        assert shown['a']['details']['offloads_allowed'] == 'none'
-        assert lives(net) == before
-        net.learn()
-        # another port can't be had: all is as it was
-        config['ports'][0]['offloads'] = {}
-        config['ports'].append(dict(GOOD, socket='/dev/null/nowhere/x.sock'))
-        d.write(config)
-        d.signal(signal.SIGHUP)
-        d.wait_log(r'nowhere.*\n(.*\n)*.*nothing was changed|nothing was changed.*nowhere')
-        assert d.port('a')['offloads'] == []
-        assert d.port('a')['details']['offloads_allowed'] == 'none'
-        assert lives(net) == before
-        net.learn()
-
-
-def test_reload_switch_mtu():
-    """The MTU of the switch is that of the ports that have none of their own, and changes with
-    them running."""
-    with Net({'a': 'server', 'b': 'server', 't': 'tap'}, switch={'mtu': 1400},
-             conf={'b': {'mtu': 1500}}) as net:
-        d = net.daemon
-        net.learn()
-        before = lives(net)
-        assert d.ctl('status')['mtu'] == 1400
-        assert [d.port(n)['mtu'] for n in 'abt'] == [1400, 1500, 1400]
-        config = json.loads(json.dumps(d.config))
-        config['switch']['mtu'] = 1300
-        d.write(config)
-        d.signal(signal.SIGHUP)
-        d.wait_log(r'port t: mtu is 1300 now')
-        assert d.ctl('status')['mtu'] == 1300
-        assert [d.port(n)['mtu'] for n in 'abt'] == [1300, 1500, 1300]
-        assert lives(net) == before
-        longest = net.frame('b', 'a', size=1314)
-        net['b'].send_many([net.frame('b', 'a', size=1315), longest])
-        assert net['a'].recv(1) == [longest]
-        # one port that can't: none has it
-        config['switch']['mtu'] = 65535
-        d.write(config)
-        d.signal(signal.SIGHUP)
-        d.wait_log(r'nothing was changed: .*port t: mtu: .*65535')
-        assert [d.port(n)['mtu'] for n in 'abt'] == [1300, 1500, 1300]
-        assert d.ctl('status')['mtu'] == 1300
-        assert lives(net) == before
-        net.learn()
-
-
-def test_reload():
-    """SIGHUP loads the file again; a wrong file is logged and leaves what runs."""
-    with Daemon({'ports': [GOOD]}) as d:
-        config = json.loads(json.dumps(d.config))
-        config['ports'].append({'name': 'new', 'type': 'vhost-user', 'socket': d.path('new.sock')})
-        d.write(config)
-        d.signal(signal.SIGHUP)
-        wait_until('the new port', lambda: names_of(d) == ['good', 'new'])
-        d.write('switch:\n  workers: [1\n')
-        d.signal(signal.SIGHUP)
-        d.wait_log(r'vswitch\.yaml:\d+: not valid YAML')
-        assert names_of(d) == ['good', 'new']
-        os.unlink(d.config_file)
-        d.signal(signal.SIGHUP)
-        d.wait_log(r'vswitch\.yaml.*No such file')
-        assert names_of(d) == ['good', 'new']
-        d.write(config)
-
-
-def test_reload_what_needs_a_restart():
-    """What can't change at run time is refused as a whole, with the key."""
-    with Daemon({'ports': [GOOD]}) as d:
-        config = json.loads(json.dumps(d.config))
-        config['switch']['fdb'] = {'max': 1000}
-        config['ports'].append({'name': 'new', 'type': 'vhost-user', 'socket': d.path('new.sock')})
-        d.write(config)
-        d.signal(signal.SIGHUP)
-        d.wait_log(r'restart')
-        assert names_of(d) == ['good']
-        assert not os.path.exists(d.path('new.sock'))
-
-
-def test_reload_idle():
-    """idle_max_us changes at run time."""
-    with Daemon({'switch': {'idle_max_us': 100}}) as d:
-        assert d.ctl('worker', 'list')['workers'][0]['idle_max_us'] == 100
-        config = json.loads(json.dumps(d.config))
-        config['switch']['idle_max_us'] = 200
-        d.write(config)
-        d.signal(signal.SIGHUP)
-        wait_until('the new time',
-                   lambda: d.ctl('worker', 'list')['workers'][0]['idle_max_us'] == 200)

@@ -9,9 +9,8 @@ import subprocess
 
 import pytest
 
-from daemon import Daemon, wait_until
+from daemon import Daemon, free_hugepages, wait_until
 from marks import choose
-from test_config import free_hugepages
 
 MEMORY = {
     # memfds of hugepages, not more than the protocol takes: no file system of theirs is needed

@@ -76,6 +76,14 @@ def assert_no_report(text, where):
         raise AssertionError(f'{where}: {found.group(0)}\n{text[max(0, found.start() - 200):]}')
 
 
+def run_vswitchd(*args, timeout=60, wrap=()):
+    """Runs vswitchd to its end; the CompletedProcess."""
+    done = subprocess.run([*wrap, os.path.join(build_dir(), 'vswitchd'), *args], text=True,
+                          capture_output=True, timeout=timeout, env=sanitizer_env(), check=False)
+    assert_no_report(done.stderr, 'vswitchd')
+    return done
+
+
 def free_hugepages():
     """Free bytes of 2M pages."""
     with open('/proc/meminfo', encoding='ascii') as f:

@@ -18,6 +18,14 @@ from veth import Cable
 LIBRARY = 'tests/lib/fakevf.so'
 SETS = ('macs', 'mcs', 'vlans')
 
+# As the drivers and their PFs are documented, of a VF that is not trusted.
+IGBVF = {'driver': 'net_e1000_igb_vf', 'macs': 1, 'promiscuous': 'ignore',
+         'allmulticast': 'ignore', 'strip': 1, 'reset': 'notsup', 'revival': 'start'}
+IXGBEVF = {'driver': 'net_ixgbe_vf', 'promiscuous': 'reject', 'allmulticast': 'ignore',
+           'revival': 'start'}
+IAVF = {'driver': 'net_iavf', 'promiscuous': 'ignore', 'allmulticast': 'ignore', 'slots': 16,
+        'mc_list': 'shared', 'vlan_filter': 'ignore', 'lsc': 1, 'rmv': 1, 'revival': 'reset'}
+
 
 class FakeVf:
     """The VF on the near end of a cable of that name, which is its own."""
