@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "printable.h"
+
 static const char *const level_names[] = {
 	[FINDING_OK] = "ok", [FINDING_WARNING] = "warning", [FINDING_ERROR] = "error"};
 
@@ -28,6 +30,7 @@ finding_add(struct findings *f, enum finding_level level, const char *check, con
 	va_start(args, format);
 	vsnprintf(more->text, sizeof(more->text), format, args);
 	va_end(args);
+	printable_blank(more->text);
 	return more;
 }
 
@@ -39,6 +42,7 @@ finding_todo(struct finding *finding, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(finding->todo, sizeof(finding->todo), format, args);
 	va_end(args);
+	printable_blank(finding->todo);
 }
 
 uint32_t

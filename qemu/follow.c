@@ -20,6 +20,7 @@
 #include "client.h"
 #include "domain.h"
 #include "ports.h"
+#include "printable.h"
 
 enum {
 	TICK_MS = 1000,	     /* looks whether the switch, or libvirt, came back */
@@ -27,6 +28,7 @@ enum {
 	KEEPALIVE_S = 5,     /* libvirt is asked whether it lives, ... */
 	KEEPALIVE_TRIES = 3, /* and given up after so many answers that did not come */
 	N_EVENTS = 3,
+	SAID_MAX = 2048, /* bytes of a line */
 };
 
 struct follow {
@@ -54,8 +56,13 @@ static void say(const char *level, const char *format, ...) __attribute__((forma
 static void
 say(const char *level, const char *format, ...)
 {
+	char line[SAID_MAX];
 	va_list args;
 
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	printable_blank(line);
 	if (getenv("JOURNAL_STREAM"))
 		fprintf(stderr, "<%d>",
 			level[0] == 'E'	  ? LOG_ERR
@@ -63,10 +70,7 @@ say(const char *level, const char *format, ...)
 					  : LOG_INFO);
 	else
 		fprintf(stderr, "%-5s ", level);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	putc('\n', stderr);
+	fprintf(stderr, "%s\n", line);
 }
 
 static void

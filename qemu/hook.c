@@ -11,16 +11,22 @@
 #include "client.h"
 #include "domain.h"
 #include "ports.h"
+#include "printable.h"
 
 enum {
 	XML_MAX = 16 << 20, /* bytes */
+	SAID_MAX = 2048,    /* bytes of a line */
 	TRIES = 2,	    /* vswitch-libvirt may add the same port at the same time */
 };
 
 static void
 hook_say(const char *name, const char *what)
 {
-	fprintf(stderr, "vswitch: domain %s: %s\n", name, what);
+	char line[SAID_MAX];
+
+	snprintf(line, sizeof(line), "vswitch: domain %s: %s", name, what);
+	printable_blank(line);
+	fprintf(stderr, "%s\n", line);
 }
 
 /* All of stdin, also where nobody asks for it: libvirt writes it. NULL: no memory, or too much. */

@@ -13,6 +13,7 @@
 #include <rte_eal.h>
 #include <rte_vhost.h>
 
+#include "log.h"
 #include "port.h"
 
 static char path[UNIX_PATH_MAX + 1]; /* of the socket that nobody connects to */
@@ -26,6 +27,10 @@ wake_init(void)
 	snprintf(path, sizeof(path), "%s/none.%d", rte_eal_get_runtime_dir(), (int)getpid());
 	is_registered = rte_vhost_driver_register(path, RTE_VHOST_USER_CLIENT |
 								RTE_VHOST_USER_NO_RECONNECT) == 0;
+	if (!is_registered)
+		log_warn("vhost: librte_vhost does not register %s: each attempt to connect of an "
+			 "only port may take a second",
+			 path);
 }
 
 void

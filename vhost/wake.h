@@ -12,6 +12,8 @@
  * each attempt to connect of an only port would take a second. So we keep a socket of our own
  * registered.
  *
+ * What can't be done is said in the log, once.
+ *
  * Threads: the control thread's.
  */
 #ifndef VHOST_WAKE_H
@@ -20,10 +22,7 @@
 /* To be called before a socket is registered, as often as one likes. */
 void wake_init(void);
 
-/*
- * There is a new listener. Does nothing where it is not needed. Can't it be done, a line in the log
- * says so, once.
- */
+/* There is a new listener. Does nothing where it is not needed. */
 void wake_library(void);
 
 /* Ends the connection, or takes the socket back. No port is open any more. */

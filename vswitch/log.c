@@ -52,9 +52,7 @@ log_line(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	/* names and reasons can hold what a peer or a file said: a line stays one line */
-	for (char *c = line; *c; c++)
-		memset(c, ' ', printable_control(c));
+	printable_blank(line);
 	if (getenv("JOURNAL_STREAM")) {
 		fprintf(stderr, "<%d>%s\n", (int)level, line);
 		return;

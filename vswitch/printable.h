@@ -9,6 +9,7 @@
 #define VSWITCH_PRINTABLE_H
 
 #include <stddef.h>
+#include <string.h>
 
 /* Bytes of the control character that text begins with; 0: with none. Text ends with a 0, which is
  * one. */
@@ -23,6 +24,15 @@ printable_control(const char *text)
 		return 0;
 	second = (unsigned char)text[1];
 	return second >= 0x80 && second < 0xa0 ? 2 : 0;
+}
+
+/* Puts spaces in the place of control characters: a line with names and reasons that somebody else
+ * has chosen stays one line. */
+static inline void
+printable_blank(char *line)
+{
+	for (char *c = line; *c; c++)
+		memset(c, ' ', printable_control(c));
 }
 
 #endif

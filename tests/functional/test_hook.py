@@ -148,6 +148,9 @@ def test_refuses(rig):
         assert rig.call('reconnect', xml=xml)[0] == 0
     code, said = rig.call('prepare', rig.nic(path=rig.daemon.dir + '/' + 'x' * 108))
     assert code == 1 and 'too long' in said
+    # nothing that a terminal takes for an order
+    code, said = rig.call('prepare', rig.nic(0, 'server'), name='v\x9b31mm1\u0085')
+    assert code == 1 and said.startswith('vswitch: domain v  31mm1  : '), said
 
 
 def test_socket_of_another(rig):
