@@ -24,7 +24,6 @@
  * Threads: one, which does the commands and moves the frames of all guests.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
@@ -34,13 +33,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "frontend.h"
 #include "ring.h"
+#include "stream.h"
 
 enum {
 	GUESTS_MAX = 64,
@@ -73,16 +71,8 @@ struct guest {
 	struct frontend fe;
 	struct ring *rx, *tx;
 	uint8_t *rx_buffers, *tx_buffers;
-	int fd; /* the stream; -1 once the peer has gone */
-
-	uint8_t *in; /* read from the stream, not yet sent */
-	uint32_t in_len;
-	uint8_t *out; /* received; up to out_len whole frames, not yet written from out_off on */
-	uint32_t out_len, out_off;
-
-	/* the frame behind out_len, of which some buffers have come */
-	uint32_t n_left; /* that are still to come */
-	uint32_t part_len;
+	struct stream stream;
+	uint32_t n_left; /* buffers of the frame behind out_len that are still to come */
 };
 
 static struct guest guests[GUESTS_MAX];
@@ -94,19 +84,19 @@ send_one(struct guest *g, uint32_t *used)
 	struct stream_head head;
 	uint8_t *buffer;
 
-	if (ring_n_free(g->tx) == 0 || g->in_len - *used < sizeof(head))
+	if (ring_n_free(g->tx) == 0 || g->stream.in_len - *used < sizeof(head))
 		return false;
-	memcpy(&head, g->in + *used, sizeof(head));
+	memcpy(&head, g->stream.in + *used, sizeof(head));
 	if (head.len == 0 || head.len > FRAME_MAX) {
 		fprintf(stderr, "rawguest: %s: bad head on the stream: %u bytes\n", g->name,
 			head.len);
 		exit(1);
 	}
-	if (g->in_len - *used < sizeof(head) + head.len)
+	if (g->stream.in_len - *used < sizeof(head) + head.len)
 		return false;
 	buffer = g->tx_buffers + (size_t)ring_next_slot(g->tx, 0) * g->tx->buffers.stride;
 	memcpy(buffer, &head.record, RING_HEADER_LEN);
-	memcpy(buffer + RING_HEADER_LEN, g->in + *used + sizeof(head), head.len);
+	memcpy(buffer + RING_HEADER_LEN, g->stream.in + *used + sizeof(head), head.len);
 	ring_put(g->tx, RING_HEADER_LEN + head.len, 1);
 	*used += (uint32_t)sizeof(head) + head.len;
 	return true;
@@ -117,26 +107,16 @@ static bool
 guest_send(struct guest *g)
 {
 	struct ring_done done[RING_TAKE_MAX];
+	bool moved = stream_read(&g->stream);
 	uint32_t used = 0;
-	ssize_t n = 0;
 
-	if (g->fd >= 0 && g->in_len < STREAM_BUF) {
-		n = read(g->fd, g->in + g->in_len, STREAM_BUF - g->in_len);
-		if (n > 0) {
-			g->in_len += (uint32_t)n;
-		} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-			close(g->fd);
-			g->fd = -1;
-		}
-	}
 	while (ring_take(g->tx, done) > 0)
 		;
 	while (send_one(g, &used))
 		;
 	ring_publish(g->tx);
-	g->in_len -= used;
-	memmove(g->in, g->in + used, g->in_len);
-	return n > 0 || used > 0;
+	stream_used(&g->stream, used);
+	return moved || used > 0;
 }
 
 /* Appends a buffer to the frame behind out_len. */
@@ -145,7 +125,7 @@ keep(struct guest *g, const struct ring_done *done)
 {
 	const uint8_t *buffer = g->rx_buffers + (size_t)done->slot * g->rx->buffers.stride;
 	struct stream_head head = {0};
-	uint8_t *to = g->out + g->out_len;
+	uint8_t *to = g->stream.out + g->stream.out_len;
 	uint32_t skip = 0;
 
 	if (done->len > g->rx->buffers.len || (g->n_left == 0 && done->len < RING_HEADER_LEN)) {
@@ -156,18 +136,19 @@ keep(struct guest *g, const struct ring_done *done)
 	if (g->n_left == 0) {
 		memcpy(&head.record, buffer, RING_HEADER_LEN);
 		memcpy(to, &head, sizeof(head));
-		g->part_len = sizeof(head);
+		g->stream.part_len = sizeof(head);
 		g->n_left = head.record.num_buffers;
 		skip = RING_HEADER_LEN;
 	}
-	memcpy(to + g->part_len, buffer + skip, done->len - skip);
-	g->part_len += done->len - skip;
+	memcpy(to + g->stream.part_len, buffer + skip, done->len - skip);
+	g->stream.part_len += done->len - skip;
 	if (g->n_left > 0)
 		g->n_left--;
 	if (g->n_left == 0) {
-		head.len = g->part_len - (uint32_t)sizeof(head);
+		head.len = g->stream.part_len - (uint32_t)sizeof(head);
 		memcpy(to, &head.len, sizeof(head.len));
-		g->out_len += g->part_len;
+		g->stream.out_len += g->stream.part_len;
+		g->stream.part_len = 0;
 	}
 }
 
@@ -185,25 +166,14 @@ guest_receive(struct guest *g)
 	const uint32_t most = RING_TAKE_MAX * (g->rx->buffers.len + sizeof(struct stream_head));
 	struct ring_done done[RING_TAKE_MAX];
 	uint32_t n_done = 0;
-	ssize_t n = 0;
 
-	if (STREAM_BUF - g->out_len - (g->n_left ? g->part_len : 0) >= most)
+	if (STREAM_BUF - g->stream.out_len - g->stream.part_len >= most)
 		n_done = ring_take(g->rx, done);
 	for (uint32_t i = 0; i < n_done; i++)
 		keep(g, &done[i]);
 	if (n_done > 0)
 		refill(g);
-	if (g->out_len > g->out_off && g->fd >= 0) {
-		n = write(g->fd, g->out + g->out_off, g->out_len - g->out_off);
-		if (n > 0)
-			g->out_off += (uint32_t)n;
-	}
-	if (g->fd < 0 || g->out_off == g->out_len) {
-		if (g->n_left > 0)
-			memmove(g->out, g->out + g->out_len, g->part_len);
-		g->out_off = g->out_len = 0;
-	}
-	return n_done > 0 || n > 0;
+	return stream_write(&g->stream) || n_done > 0;
 }
 
 static bool
@@ -218,25 +188,6 @@ move_all(void)
 		moved |= guest_send(g);
 	}
 	return moved;
-}
-
-/* A descriptor that does not block, or -1. */
-static int
-stream_open(const char *path)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd;
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return -1;
-	strcpy(addr.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) ||
-			fcntl(fd, F_SETFL, O_NONBLOCK))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
 }
 
 static uint64_t
@@ -331,10 +282,7 @@ guest_free(struct guest *g)
 	frontend_close(&g->fe);
 	ring_destroy(g->rx);
 	ring_destroy(g->tx);
-	if (g->fd >= 0)
-		close(g->fd);
-	free(g->in);
-	free(g->out);
+	stream_close(&g->stream);
 	memset(g, 0, sizeof(*g));
 }
 
@@ -391,10 +339,7 @@ guest_add(const char *args)
 		return;
 	}
 	frontend_init(&g->fe);
-	g->in = malloc(STREAM_BUF);
-	g->out = malloc(STREAM_BUF);
-	g->fd = stream_open(stream);
-	if (!g->in || !g->out || g->fd < 0) {
+	if (stream_open(&g->stream, stream, STREAM_BUF) < 0) {
 		printf("error add %s: no memory, or stream %s: %s\n", name, stream,
 		       strerror(errno));
 		guest_free(g);

@@ -23,7 +23,6 @@
  * Threads: main does the commands, one more moves the frames of all guests.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -32,9 +31,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <rte_bus_vdev.h>
@@ -42,6 +38,8 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+
+#include "stream.h"
 
 enum {
 	GUESTS_MAX = 64,
@@ -72,13 +70,9 @@ struct guest {
 	uint16_t n_queues;
 	uint16_t segment; /* bytes */
 	uint16_t mtu;
-	int fd; /* the stream; -1 once the peer has gone */
 
 	/* mover only, while live */
-	uint8_t *in; /* read from the stream, not yet sent */
-	uint32_t in_len;
-	uint8_t *out; /* received, not yet written to the stream */
-	uint32_t out_len, out_off;
+	struct stream stream;
 	struct rte_mbuf *unsent[BURST]; /* what the ring of unsent_queue had no room for */
 	uint32_t n_unsent;
 	uint16_t unsent_queue;
@@ -139,19 +133,19 @@ guest_take_frame(struct guest *g, uint32_t *used)
 	struct stream_head head;
 	struct rte_mbuf *m;
 
-	if (g->n_unsent == BURST || g->in_len - *used < sizeof(head))
+	if (g->n_unsent == BURST || g->stream.in_len - *used < sizeof(head))
 		return false;
-	memcpy(&head, g->in + *used, sizeof(head));
+	memcpy(&head, g->stream.in + *used, sizeof(head));
 	if (!head.len || head.len > FRAME_MAX || head.queue >= g->n_queues) {
 		fprintf(stderr, "vguest: %s: bad head on the stream: %u bytes, queue %u\n", g->name,
 			head.len, head.queue);
 		exit(1);
 	}
-	if (g->in_len - *used < sizeof(head) + head.len)
+	if (g->stream.in_len - *used < sizeof(head) + head.len)
 		return false;
 	if (g->n_unsent && g->unsent_queue != head.queue)
 		return false;
-	m = frame_to_mbuf(g->in + *used + sizeof(head), head.len, g->segment);
+	m = frame_to_mbuf(g->stream.in + *used + sizeof(head), head.len, g->segment);
 	if (!m)
 		return false;
 	g->unsent[g->n_unsent++] = m;
@@ -165,26 +159,14 @@ static bool
 guest_send(struct guest *g)
 {
 	uint32_t used = 0, before = g->n_unsent;
-	bool moved = false;
+	bool moved = stream_read(&g->stream);
 
-	if (g->fd >= 0 && g->in_len < STREAM_BUF) {
-		ssize_t n = read(g->fd, g->in + g->in_len, STREAM_BUF - g->in_len);
-
-		if (n > 0) {
-			g->in_len += (uint32_t)n;
-			moved = true;
-		} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-			close(g->fd);
-			g->fd = -1;
-		}
-	}
 	if (!guest_send_unsent(g))
 		return moved || g->n_unsent != before;
 	while (guest_take_frame(g, &used))
 		moved = true;
 	guest_send_unsent(g);
-	g->in_len -= used;
-	memmove(g->in, g->in + used, g->in_len);
+	stream_used(&g->stream, used);
 	return moved || before;
 }
 
@@ -194,11 +176,12 @@ guest_keep(struct guest *g, struct rte_mbuf *m, uint16_t queue)
 {
 	struct stream_head head = {.len = m->pkt_len, .queue = queue};
 
-	memcpy(g->out + g->out_len, &head, sizeof(head));
-	g->out_len += (uint32_t)sizeof(head);
+	memcpy(g->stream.out + g->stream.out_len, &head, sizeof(head));
+	g->stream.out_len += (uint32_t)sizeof(head);
 	for (const struct rte_mbuf *s = m; s; s = s->next) {
-		memcpy(g->out + g->out_len, rte_pktmbuf_mtod(s, const uint8_t *), s->data_len);
-		g->out_len += s->data_len;
+		memcpy(g->stream.out + g->stream.out_len, rte_pktmbuf_mtod(s, const uint8_t *),
+		       s->data_len);
+		g->stream.out_len += s->data_len;
 	}
 	rte_pktmbuf_free(m);
 }
@@ -212,7 +195,7 @@ guest_receive(struct guest *g)
 	bool moved = false;
 
 	for (uint16_t q = 0; q < g->n_queues; q++) {
-		uint32_t room = (STREAM_BUF - g->out_len) / most;
+		uint32_t room = (STREAM_BUF - g->stream.out_len) / most;
 		uint16_t n;
 
 		if (!room)
@@ -222,16 +205,7 @@ guest_receive(struct guest *g)
 			guest_keep(g, bufs[i], q);
 		moved |= n > 0;
 	}
-	if (g->out_len > g->out_off && g->fd >= 0) {
-		ssize_t n = write(g->fd, g->out + g->out_off, g->out_len - g->out_off);
-
-		if (n > 0) {
-			g->out_off += (uint32_t)n;
-			moved = true;
-		}
-	}
-	if (g->fd < 0 || g->out_off == g->out_len)
-		g->out_off = g->out_len = 0;
+	moved |= stream_write(&g->stream);
 	return moved;
 }
 
@@ -261,28 +235,6 @@ mover(void *arg)
 	}
 	rte_thread_unregister();
 	return NULL;
-}
-
-/* A descriptor that does not block, or -1. */
-static int
-stream_open(const char *path)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	struct stat st;
-	int fd;
-
-	if (stat(path, &st) == 0 && S_ISCHR(st.st_mode))
-		return open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return -1;
-	strcpy(addr.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) ||
-			fcntl(fd, F_SETFL, O_NONBLOCK))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
 }
 
 /* Sets up and starts all queues of the guest's device. */
@@ -319,10 +271,7 @@ guest_free(struct guest *g, bool has_dev)
 	}
 	for (uint32_t i = 0; i < g->n_unsent; i++)
 		rte_pktmbuf_free(g->unsent[i]);
-	if (g->fd >= 0)
-		close(g->fd);
-	free(g->in);
-	free(g->out);
+	stream_close(&g->stream);
 	memset(g, 0, sizeof(*g));
 }
 
@@ -367,10 +316,7 @@ guest_add(char *args)
 	g->n_queues = (uint16_t)n_queues;
 	g->segment = (uint16_t)segment;
 	g->mtu = (uint16_t)mtu;
-	g->in = malloc(STREAM_BUF);
-	g->out = malloc(STREAM_BUF);
-	g->fd = stream_open(stream);
-	if (!g->in || !g->out || g->fd < 0) {
+	if (stream_open(&g->stream, stream, STREAM_BUF) < 0) {
 		printf("error add %s: no memory, or stream %s: %s\n", name, stream,
 		       strerror(errno));
 		goto fail;

@@ -18,11 +18,7 @@
 #include "snoop_packet.h"
 #include "switch.h"
 #include "worker.h"
-
-enum {
-	N_PORTS = 4,
-	FDB_STATIONS = 64
-};
+#include "worker_rig.h"
 
 /* What one port was given in one batch. */
 struct taken {
@@ -33,23 +29,15 @@ struct taken {
 	uint8_t head[BATCH_MAX][32];
 };
 
-struct world {
-	struct vswitch sw;
-	struct worker worker;
-	struct port ports[N_PORTS];
-	struct taken taken[N_PORTS];
-	struct port_table *table;
-};
-
-static struct world *world;
+static struct taken taken[N_PORTS];
 
 static uint64_t
 take(struct port *port, struct batch *batch, uint64_t set, struct worker *worker,
      struct port_stats *stats)
 {
-	struct taken *t = &world->taken[port->id];
+	struct taken *t = &taken[port->id];
 
-	assert_ptr_equal(worker, &world->worker);
+	assert_ptr_equal(worker, &rig->worker);
 	t->n_calls++;
 	stats_drop(stats, DROP_TX_NO_ROOM, set_count(set & ~t->room));
 	set &= t->room;
@@ -63,45 +51,14 @@ take(struct port *port, struct batch *batch, uint64_t set, struct worker *worker
 
 static const struct port_ops ops = {.type = "fake", .tx = take};
 
-static void
-no_grace_period(void)
-{
-}
-
-static void *
-zeroed(size_t size)
-{
-	size_t whole = (size + 63) / 64 * 64;
-	void *mem = aligned_alloc(64, whole);
-
-	assert_non_null(mem);
-	return memset(mem, 0, whole);
-}
-
 static int
 set_up(void **state)
 {
 	(void)state;
-	world = zeroed(sizeof(*world));
-	world->table = calloc(1, sizeof(*world->table) + N_PORTS * sizeof(struct port *));
-	world->sw.fdb_mem = zeroed(fdb_size(FDB_STATIONS));
-	world->sw.fdb = fdb_create(world->sw.fdb_mem, FDB_STATIONS, 42, no_grace_period);
-	for (uint16_t i = 0; i < N_PORTS; i++) {
-		struct port *p = &world->ports[i];
-
-		p->ops = &ops;
-		p->id = i;
-		atomic_store(&p->mtu, 1500);
-		atomic_store(&p->link_up, true);
-		world->taken[i].room = ~0ull;
-		world->table->by_id[i] = p;
-		world->table->ports[world->table->n++] = p;
-		fdb_set_port_limit(world->sw.fdb, i, PORT_MACS_UNLIMITED);
-	}
-	atomic_store(&world->sw.table, world->table);
-	world->worker.sw = &world->sw;
-	world->worker.batch = zeroed(sizeof(struct batch));
-	world->worker.stats = zeroed(PORTS_MAX * sizeof(struct port_stats));
+	worker_rig_open(&ops);
+	memset(taken, 0, sizeof(taken));
+	for (uint32_t i = 0; i < N_PORTS; i++)
+		taken[i].room = ~0ull;
 	return 0;
 }
 
@@ -109,11 +66,7 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	free(world->worker.stats);
-	free(world->worker.batch);
-	free(world->sw.fdb_mem);
-	free(world->table);
-	free(world);
+	worker_rig_close();
 	return 0;
 }
 
@@ -121,17 +74,17 @@ static void
 start(uint16_t in)
 {
 	for (int i = 0; i < N_PORTS; i++) {
-		world->taken[i].set = 0;
-		world->taken[i].n_calls = 0;
+		taken[i].set = 0;
+		taken[i].n_calls = 0;
 	}
-	batch_start(world->worker.batch, in, 0);
+	batch_start(rig->worker.batch, in, 0);
 }
 
 /* Stations are 02:00:00:00:00:n; 0xff is broadcast. vlan < 0: untagged. */
 static void
 add_frame(uint8_t dst, uint8_t src, int vlan, uint32_t len)
 {
-	struct batch *b = world->worker.batch;
+	struct batch *b = rig->worker.batch;
 	struct frame *f = batch_next(b);
 	uint8_t *at = f->head;
 
@@ -156,13 +109,13 @@ add_frame(uint8_t dst, uint8_t src, int vlan, uint32_t len)
 static void
 go(uint16_t in)
 {
-	forward_batch(&world->worker, &world->ports[in]);
+	forward_batch(&rig->worker, &rig->ports[in]);
 }
 
 static uint64_t
 drops(uint16_t port, enum drop_reason reason)
 {
-	return stats_read(&world->worker.stats[port].drops[reason]);
+	return stats_read(&rig->worker.stats[port].drops[reason]);
 }
 
 static void
@@ -176,10 +129,10 @@ send_one(uint16_t in, uint8_t dst, uint8_t src, int vlan)
 static void
 assert_sets(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-	assert_int_equal(world->taken[0].set, a);
-	assert_int_equal(world->taken[1].set, b);
-	assert_int_equal(world->taken[2].set, c);
-	assert_int_equal(world->taken[3].set, d);
+	assert_int_equal(taken[0].set, a);
+	assert_int_equal(taken[1].set, b);
+	assert_int_equal(taken[2].set, c);
+	assert_int_equal(taken[3].set, d);
 }
 
 static void
@@ -192,10 +145,10 @@ test_unknown_floods_and_known_does_not(void **state)
 	assert_sets(1, 0, 0, 0);
 	send_one(0, 2, 1, -1);
 	assert_sets(0, 1, 0, 0);
-	assert_int_equal(stats_read(&world->worker.stats[0].rx_frames), 2);
-	assert_int_equal(stats_read(&world->worker.stats[0].rx_flooded), 1);
-	assert_int_equal(stats_read(&world->worker.stats[1].tx_frames), 2);
-	assert_int_equal(stats_read(&world->worker.stats[1].tx_bytes), 120);
+	assert_int_equal(stats_read(&rig->worker.stats[0].rx_frames), 2);
+	assert_int_equal(stats_read(&rig->worker.stats[0].rx_flooded), 1);
+	assert_int_equal(stats_read(&rig->worker.stats[1].tx_frames), 2);
+	assert_int_equal(stats_read(&rig->worker.stats[1].tx_bytes), 120);
 }
 
 static void
@@ -209,7 +162,7 @@ test_broadcast_and_unicast_keep_their_order(void **state)
 	add_frame(2, 1, -1, 62);
 	go(0);
 	assert_sets(0, 7, 2, 2);
-	assert_int_equal(world->taken[1].n_calls, 1);
+	assert_int_equal(taken[1].n_calls, 1);
 }
 
 static void
@@ -222,13 +175,13 @@ test_a_full_batch_to_many_ports(void **state)
 	for (uint32_t i = 0; i < BATCH_MAX; i++)
 		add_frame((uint8_t)(11 + i % 3), 1, -1, 60 + i);
 	go(0);
-	assert_int_equal(world->taken[1].set | world->taken[2].set | world->taken[3].set, ~0ull);
-	assert_int_equal(world->taken[1].set & world->taken[2].set, 0);
-	assert_int_equal(world->taken[2].set & world->taken[3].set, 0);
-	set_foreach (i, world->taken[2].set) {
+	assert_int_equal(taken[1].set | taken[2].set | taken[3].set, ~0ull);
+	assert_int_equal(taken[1].set & taken[2].set, 0);
+	assert_int_equal(taken[2].set & taken[3].set, 0);
+	set_foreach (i, taken[2].set) {
 		assert_int_equal(i % 3, 1);
-		assert_int_equal(world->taken[2].len[i], 60 + i);
-		assert_int_equal(world->taken[2].head[i][5], 12);
+		assert_int_equal(taken[2].len[i], 60 + i);
+		assert_int_equal(taken[2].head[i][5], 12);
 	}
 }
 
@@ -259,9 +212,9 @@ test_a_full_table_is_told(void **state)
 {
 	(void)state;
 	fake_hints_forget();
-	fdb_set_port_limit(world->sw.fdb, 0, 1);
+	fdb_set_port_limit(rig->sw.fdb, 0, 1);
 	for (uint32_t now_s = 0; now_s < 3; now_s++) {
-		atomic_store(&world->sw.now_s, now_s);
+		atomic_store(&rig->sw.now_s, now_s);
 		for (uint8_t station = 1; station < 5; station++)
 			send_one(0, 0xff, station, -1);
 		assert_int_equal(fake_hints.n, now_s + 1);
@@ -280,8 +233,8 @@ test_vlans_learn_apart_and_tags_stay(void **state)
 	send_one(0, 0xff, 1, 5);
 	send_one(1, 1, 2, 5);
 	assert_sets(1, 0, 0, 0);
-	assert_int_equal(world->taken[0].len[0], 60);
-	assert_memory_equal(world->taken[0].head[0] + 12, tag, sizeof(tag));
+	assert_int_equal(taken[0].len[0], 60);
+	assert_memory_equal(taken[0].head[0] + 12, tag, sizeof(tag));
 	send_one(1, 1, 2, 6);
 	assert_sets(1, 0, 1, 1);
 	send_one(1, 1, 2, -1);
@@ -296,13 +249,13 @@ test_what_must_not_be_forwarded(void **state)
 	(void)state;
 	start(0);
 	add_frame(2, 1, -1, 60);
-	at = world->worker.batch->frames[0].head;
+	at = rig->worker.batch->frames[0].head;
 	at[6] |= 1; /* a group as the source */
 	add_frame(2, 0, -1, 60);
-	at = world->worker.batch->frames[1].head;
+	at = rig->worker.batch->frames[1].head;
 	at[6] = 0; /* all zeroes */
 	add_frame(2, 1, -1, 60);
-	at = world->worker.batch->frames[2].head;
+	at = rig->worker.batch->frames[2].head;
 	memcpy(at, "\x01\x80\xc2\x00\x00\x0e", 6); /* LLDP */
 	add_frame(2, 1, -1, 1515);
 	add_frame(2, 1, 7, 1519);
@@ -313,8 +266,8 @@ test_what_must_not_be_forwarded(void **state)
 	assert_int_equal(drops(0, DROP_RX_LINK_LOCAL), 1);
 	assert_int_equal(drops(0, DROP_RX_OVERSIZE), 2);
 	assert_int_equal(drops(0, DROP_RX_RUNT), 1);
-	assert_int_equal(stats_read(&world->worker.stats[0].rx_frames), 6);
-	assert_int_equal(fdb_count(world->sw.fdb), 0);
+	assert_int_equal(stats_read(&rig->worker.stats[0].rx_frames), 6);
+	assert_int_equal(fdb_count(rig->sw.fdb), 0);
 }
 
 static void
@@ -332,7 +285,7 @@ static void
 test_a_smaller_mtu_at_the_receiver(void **state)
 {
 	(void)state;
-	atomic_store(&world->ports[2].mtu, 100);
+	atomic_store(&rig->ports[2].mtu, 100);
 	start(0);
 	add_frame(2, 1, -1, 114);
 	add_frame(2, 1, -1, 115);
@@ -347,7 +300,7 @@ test_ports_that_are_down(void **state)
 {
 	(void)state;
 	send_one(1, 0xff, 2, -1);
-	atomic_store(&world->ports[1].link_up, false);
+	atomic_store(&rig->ports[1].link_up, false);
 	send_one(0, 2, 1, -1);
 	assert_sets(0, 0, 0, 0);
 	assert_int_equal(drops(1, DROP_TX_DOWN), 1);
@@ -357,8 +310,8 @@ test_ports_that_are_down(void **state)
 	go(0);
 	assert_sets(0, 0, 1, 1);
 	assert_int_equal(drops(1, DROP_TX_DOWN), 2);
-	atomic_store(&world->ports[2].link_up, false);
-	atomic_store(&world->ports[3].link_up, false);
+	atomic_store(&rig->ports[2].link_up, false);
+	atomic_store(&rig->ports[3].link_up, false);
 	send_one(0, 0xff, 1, -1);
 	assert_int_equal(drops(0, DROP_RX_NO_PORT), 1);
 }
@@ -367,11 +320,11 @@ static void
 test_a_full_receiver_harms_no_other(void **state)
 {
 	(void)state;
-	world->taken[2].room = 0;
+	taken[2].room = 0;
 	send_one(0, 0xff, 1, -1);
 	assert_sets(0, 1, 0, 1);
 	assert_int_equal(drops(2, DROP_TX_NO_ROOM), 1);
-	assert_int_equal(stats_read(&world->worker.stats[2].tx_frames), 0);
+	assert_int_equal(stats_read(&rig->worker.stats[2].tx_frames), 0);
 }
 
 /* A report among other frames, tagged, is heard in its VLAN and leaves as it came. */
@@ -391,14 +344,14 @@ test_reports_are_heard_and_flooded(void **state)
 	add_frame(0xff, 1, -1, 60);
 	add_frame(2, 1, 5, 60);
 	add_frame(0, 1, 5, packet.len + 4);
-	f = &world->worker.batch->frames[2];
+	f = &rig->worker.batch->frames[2];
 	memcpy(f->head, packet.bytes, 6);
 	memcpy(f->head + 16, packet.bytes + 12, packet.len - 12);
 	add_frame(3, 1, -1, 60);
 	go(0);
 	assert_sets(0, 15, 13, 13);
-	assert_memory_equal(world->taken[2].head[2], packet.bytes, 6);
-	assert_memory_equal(world->taken[2].head[2] + 12, "\x81\x00\x00\x05", 4);
+	assert_memory_equal(taken[2].head[2], packet.bytes, 6);
+	assert_memory_equal(taken[2].head[2] + 12, "\x81\x00\x00\x05", 4);
 	assert_int_equal(fake_hints.n, 1);
 	assert_int_equal(fake_hints.hints[0].type, HINT_GROUP);
 	assert_int_equal(fake_hints.hints[0].port, 0);
@@ -413,7 +366,7 @@ static void
 test_an_echo_moves_nobody(void **state)
 {
 	(void)state;
-	world->ports[3].ops = &uplink_ops;
+	rig->ports[3].ops = &uplink_ops;
 	send_one(0, 0xff, 1, -1);
 	start(3);
 	add_frame(0xff, 1, -1, 60); /* the echo */
@@ -431,7 +384,7 @@ static void
 test_a_stolen_address_stops_no_unicast(void **state)
 {
 	(void)state;
-	world->ports[3].ops = &uplink_ops;
+	rig->ports[3].ops = &uplink_ops;
 	send_one(1, 0xff, 2, -1);
 	send_one(0, 0xff, 1, -1); /* 1 is the gateway's */
 	send_one(3, 2, 1, -1);
@@ -445,17 +398,17 @@ static void
 test_who_moved_to_the_wire_is_learned_there(void **state)
 {
 	(void)state;
-	world->ports[3].ops = &uplink_ops;
+	rig->ports[3].ops = &uplink_ops;
 	send_one(0, 0xff, 1, -1);
 	send_one(2, 0xff, 2, -1);
 	/* the guest is gone: at once */
-	atomic_store(&world->ports[0].link_up, false);
+	atomic_store(&rig->ports[0].link_up, false);
 	send_one(3, 0xff, 1, -1);
 	assert_sets(0, 1, 1, 0);
 	send_one(1, 1, 5, -1);
 	assert_sets(0, 0, 0, 1);
 	/* its port is up, but it was not heard there for a while */
-	atomic_store(&world->sw.now_s, 2);
+	atomic_store(&rig->sw.now_s, 2);
 	send_one(3, 0xff, 2, -1);
 	assert_sets(0, 1, 1, 0);
 	assert_int_equal(drops(3, DROP_RX_REFLECTED), 0);
@@ -466,7 +419,7 @@ static void
 test_an_echo_of_another_wire_is_dropped(void **state)
 {
 	(void)state;
-	world->ports[2].ops = world->ports[3].ops = &uplink_ops;
+	rig->ports[2].ops = rig->ports[3].ops = &uplink_ops;
 	send_one(3, 0xff, 1, -1);
 	assert_sets(1, 1, 1, 0);
 	send_one(2, 0xff, 1, -1);
@@ -475,7 +428,7 @@ test_an_echo_of_another_wire_is_dropped(void **state)
 	send_one(0, 1, 5, -1);
 	assert_sets(0, 0, 0, 1);
 	/* who really moved there is learned there */
-	atomic_store(&world->sw.now_s, 2);
+	atomic_store(&rig->sw.now_s, 2);
 	send_one(2, 0xff, 1, -1);
 	send_one(0, 1, 5, -1);
 	assert_sets(0, 0, 1, 0);
@@ -485,7 +438,7 @@ static void
 test_from_the_wire_to_a_guest_is_at_once(void **state)
 {
 	(void)state;
-	world->ports[3].ops = &uplink_ops;
+	rig->ports[3].ops = &uplink_ops;
 	send_one(3, 0xff, 1, -1);
 	send_one(0, 0xff, 1, -1);
 	send_one(1, 1, 5, -1);
@@ -498,8 +451,8 @@ test_a_port_just_deleted_is_unknown(void **state)
 {
 	(void)state;
 	send_one(3, 0xff, 9, -1);
-	world->table->by_id[3] = NULL;
-	world->table->n = 3;
+	rig->table->by_id[3] = NULL;
+	rig->table->n = 3;
 	send_one(0, 9, 1, -1);
 	assert_sets(0, 1, 1, 0);
 }
@@ -524,7 +477,7 @@ test_every_frame_is_accounted_for(void **state)
 	for (uint16_t p = 0; p < N_PORTS; p++) {
 		struct port_counts c = {0};
 
-		stats_sum(&c, &world->worker.stats[p]);
+		stats_sum(&c, &rig->worker.stats[p]);
 		in += c.rx_frames;
 		out += c.tx_frames;
 		flooded += c.rx_flooded;

@@ -21,10 +21,9 @@
 #include "round.h"
 #include "switch.h"
 #include "worker.h"
+#include "worker_rig.h"
 
 enum {
-	N_PORTS = 4,
-	FDB_STATIONS = 64,
 	ROUNDS = 20,
 	MANY_ROUNDS = 10000,   /* more than could all be disturbed */
 	CYCLES_PER_US = 10000, /* of what turns are told; a test takes no notice of real time */
@@ -43,16 +42,7 @@ struct acts {
 	uint32_t max, bytes_max;	    /* of the last batch */
 };
 
-struct world {
-	struct vswitch sw;
-	struct worker worker;
-	struct port ports[N_PORTS];
-	struct acts acts[N_PORTS];
-	struct port_table *table;
-	struct poll_list *polls;
-};
-
-static struct world *world;
+static struct acts acts[N_PORTS];
 
 static void
 spin(uint32_t cycles)
@@ -81,7 +71,7 @@ add_frame(struct batch *b, uint16_t port)
 static uint32_t
 act_rx(struct port *port, uint16_t queue, struct batch *b, struct port_stats *stats)
 {
-	struct acts *a = &world->acts[port->id];
+	struct acts *a = &acts[port->id];
 
 	(void)stats;
 	a->n_rx++;
@@ -100,7 +90,7 @@ act_release(struct port *port, uint16_t queue, struct batch *b)
 {
 	assert_int_equal(b->in_port, port->id);
 	assert_int_equal(b->in_queue, queue);
-	world->acts[port->id].n_release++;
+	acts[port->id].n_release++;
 }
 
 static uint64_t
@@ -110,7 +100,7 @@ act_tx(struct port *port, struct batch *b, uint64_t set, struct worker *worker,
 	(void)b;
 	(void)worker;
 	(void)stats;
-	world->acts[port->id].n_tx++;
+	acts[port->id].n_tx++;
 	return set;
 }
 
@@ -119,54 +109,20 @@ act_notify(struct port *port, struct worker *worker, struct port_stats *stats)
 {
 	(void)worker;
 	(void)stats;
-	world->acts[port->id].n_notify++;
-	spin(world->acts[port->id].notify_cycles);
+	acts[port->id].n_notify++;
+	spin(acts[port->id].notify_cycles);
 }
 
 static const struct port_ops ops = {
 	.type = "fake", .rx = act_rx, .release = act_release, .tx = act_tx, .notify = act_notify};
 
-static void
-no_grace_period(void)
-{
-}
-
-static void *
-zeroed(size_t size)
-{
-	size_t whole = (size + 63) / 64 * 64;
-	void *mem = aligned_alloc(64, whole);
-
-	assert_non_null(mem);
-	return memset(mem, 0, whole);
-}
-
 static int
 set_up(void **state)
 {
 	(void)state;
-	world = zeroed(sizeof(*world));
-	world->table = calloc(1, sizeof(*world->table) + N_PORTS * sizeof(struct port *));
-	world->polls = zeroed(sizeof(*world->polls) + N_PORTS * sizeof(struct poll));
-	world->sw.fdb_mem = zeroed(fdb_size(FDB_STATIONS));
-	world->sw.fdb = fdb_create(world->sw.fdb_mem, FDB_STATIONS, 42, no_grace_period);
-	for (uint16_t i = 0; i < N_PORTS; i++) {
-		struct port *p = &world->ports[i];
-
-		p->ops = &ops;
-		p->id = i;
-		atomic_store(&p->mtu, 1500);
-		atomic_store(&p->link_up, true);
-		world->table->by_id[i] = p;
-		world->table->ports[world->table->n++] = p;
-		world->polls->polls[world->polls->n++] = (struct poll){.port = p, .n_queues = 1};
-	}
-	atomic_store(&world->sw.table, world->table);
-	world->worker.sw = &world->sw;
-	world->worker.batch = zeroed(sizeof(struct batch));
-	world->worker.stats = zeroed(PORTS_MAX * sizeof(struct port_stats));
-	atomic_store(&world->worker.polls, world->polls);
-	turns_init(&world->worker.turns, CYCLES_PER_US * 1000000ull);
+	worker_rig_open(&ops);
+	memset(acts, 0, sizeof(acts));
+	turns_init(&rig->worker.turns, CYCLES_PER_US * 1000000ull);
 	return 0;
 }
 
@@ -174,29 +130,24 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	free(world->worker.stats);
-	free(world->worker.batch);
-	free(world->sw.fdb_mem);
-	free(world->polls);
-	free(world->table);
-	free(world);
+	worker_rig_close();
 	return 0;
 }
 
 static struct turn *
 turn_of(uint32_t port)
 {
-	return &world->polls->polls[port].turn;
+	return &rig->polls->polls[port].turn;
 }
 
 /* A round from a state without debts; what that port was charged for it. */
 static uint64_t
 charge_of(uint32_t port)
 {
-	turns_init(&world->worker.turns, CYCLES_PER_US * 1000000ull);
+	turns_init(&rig->worker.turns, CYCLES_PER_US * 1000000ull);
 	for (uint32_t i = 0; i < N_PORTS; i++)
 		*turn_of(i) = (struct turn){0};
-	round_run(&world->worker);
+	round_run(&rig->worker);
 	return turn_of(port)->served;
 }
 
@@ -215,35 +166,35 @@ static void
 test_nothing_came(void **state)
 {
 	(void)state;
-	assert_int_equal(round_run(&world->worker), 0);
+	assert_int_equal(round_run(&rig->worker), 0);
 	for (uint32_t i = 0; i < N_PORTS; i++) {
-		assert_int_equal(world->acts[i].n_rx, 1);
-		assert_int_equal(world->acts[i].max, BATCH_MAX);
-		assert_int_equal(world->acts[i].bytes_max, BATCH_BYTES_MAX);
-		assert_int_equal(world->acts[i].n_release, 0);
-		assert_int_equal(world->acts[i].n_notify, 0);
+		assert_int_equal(acts[i].n_rx, 1);
+		assert_int_equal(acts[i].max, BATCH_MAX);
+		assert_int_equal(acts[i].bytes_max, BATCH_BYTES_MAX);
+		assert_int_equal(acts[i].n_release, 0);
+		assert_int_equal(acts[i].n_notify, 0);
 		assert_int_equal(turn_of(i)->served, 0);
 	}
-	assert_int_equal(world->worker.n_batches, 0);
+	assert_int_equal(rig->worker.n_batches, 0);
 }
 
 static void
 test_frames_go_round(void **state)
 {
 	(void)state;
-	world->acts[1].n_good = 3;
-	assert_int_equal(round_run(&world->worker), 3);
+	acts[1].n_good = 3;
+	assert_int_equal(round_run(&rig->worker), 3);
 	for (uint32_t i = 0; i < N_PORTS; i++) {
-		assert_int_equal(world->acts[i].n_release, i == 1);
-		assert_int_equal(world->acts[i].n_tx, i != 1);
-		assert_int_equal(world->acts[i].n_notify, 1);
+		assert_int_equal(acts[i].n_release, i == 1);
+		assert_int_equal(acts[i].n_tx, i != 1);
+		assert_int_equal(acts[i].n_notify, 1);
 	}
-	assert_int_equal(world->worker.n_frames, 3);
-	assert_int_equal(world->worker.n_batches, 1);
+	assert_int_equal(rig->worker.n_frames, 3);
+	assert_int_equal(rig->worker.n_batches, 1);
 	/* nobody is notified twice */
-	world->acts[1].n_good = 0;
-	assert_int_equal(round_run(&world->worker), 0);
-	assert_int_equal(world->acts[0].n_notify, 1);
+	acts[1].n_good = 0;
+	assert_int_equal(round_run(&rig->worker), 0);
+	assert_int_equal(acts[0].n_notify, 1);
 }
 
 /* Frames that rx dropped are given back, counted and charged, and go nowhere. */
@@ -251,16 +202,16 @@ static void
 test_all_were_dropped(void **state)
 {
 	(void)state;
-	world->acts[2].n_bad = 64;
-	world->acts[2].rx_cycles = LONG;
-	assert_int_equal(round_run(&world->worker), 64);
+	acts[2].n_bad = 64;
+	acts[2].rx_cycles = LONG;
+	assert_int_equal(round_run(&rig->worker), 64);
 	for (uint32_t i = 0; i < N_PORTS; i++) {
-		assert_int_equal(world->acts[i].n_release, i == 2);
-		assert_int_equal(world->acts[i].n_tx, 0);
-		assert_int_equal(world->acts[i].n_notify, i == 2);
+		assert_int_equal(acts[i].n_release, i == 2);
+		assert_int_equal(acts[i].n_tx, 0);
+		assert_int_equal(acts[i].n_notify, i == 2);
 	}
-	assert_int_equal(world->worker.n_frames, 64);
-	assert_int_equal(world->worker.n_batches, 1);
+	assert_int_equal(rig->worker.n_frames, 64);
+	assert_int_equal(rig->worker.n_batches, 1);
 	assert_in_range(turn_of(2)->served, LONG, UINT64_MAX);
 	assert_true(turn_burst(turn_of(2)) < BATCH_MAX);
 }
@@ -270,13 +221,13 @@ static void
 test_who_pays(void **state)
 {
 	(void)state;
-	world->acts[0].n_good = world->acts[3].n_good = 1;
-	world->acts[1].rx_cycles = world->acts[2].rx_cycles = LONG;
-	round_run(&world->worker); /* until it is known who is busy */
+	acts[0].n_good = acts[3].n_good = 1;
+	acts[1].rx_cycles = acts[2].rx_cycles = LONG;
+	round_run(&rig->worker); /* until it is known who is busy */
 	assert_in_range(least_charge_of(0), 1, LONG / 2);
 	assert_in_range(least_charge_of(3), 1, LONG / 2);
 	assert_int_equal(least_charge_of(1), 0);
-	world->acts[0].rx_cycles = LONG;
+	acts[0].rx_cycles = LONG;
 	assert_in_range(least_charge_of(0), LONG, UINT64_MAX);
 	assert_in_range(least_charge_of(3), 1, LONG / 2);
 }
@@ -286,20 +237,20 @@ static void
 test_who_pays_for_notifying(void **state)
 {
 	(void)state;
-	world->acts[0].n_good = 1;
-	world->acts[1].n_bad = 1;
+	acts[0].n_good = 1;
+	acts[1].n_bad = 1;
 	for (uint32_t i = 0; i < N_PORTS; i++)
-		world->acts[i].notify_cycles = LONG / 100;
+		acts[i].notify_cycles = LONG / 100;
 	charge_of(0);
 	/* one has touched all four, the other itself */
 	assert_in_range(turn_of(0)->owed, 3 * LONG / 100, UINT64_MAX);
 	assert_in_range(turn_of(1)->owed, 1, turn_of(0)->owed / 4);
 	assert_int_equal(turn_of(2)->owed, 0);
-	world->acts[0].n_good = 0;
-	round_run(&world->worker);
+	acts[0].n_good = 0;
+	round_run(&rig->worker);
 	assert_in_range(turn_of(0)->owed, 3 * LONG / 100, UINT64_MAX);
-	world->acts[0].n_good = 1;
-	round_run(&world->worker);
+	acts[0].n_good = 1;
+	round_run(&rig->worker);
 	assert_in_range(turn_of(0)->served, 3 * LONG / 100, UINT64_MAX);
 }
 
@@ -308,25 +259,25 @@ static void
 test_who_waits(void **state)
 {
 	(void)state;
-	world->acts[0].n_good = world->acts[1].n_good = 1;
-	world->acts[0].is_left = true;
-	world->acts[0].rx_cycles = LONG;
+	acts[0].n_good = acts[1].n_good = 1;
+	acts[0].is_left = true;
+	acts[0].rx_cycles = LONG;
 	for (uint32_t i = 0; i < ROUNDS; i++)
-		round_run(&world->worker);
+		round_run(&rig->worker);
 	/* but where the machine was taken from the other one for so long that it had to wait */
-	assert_in_range(world->acts[0].n_rx, ROUNDS / 2, ROUNDS);
-	world->acts[0].n_rx = world->acts[1].n_rx = 0;
-	world->acts[1].is_left = true;
-	for (uint32_t i = 0; i < MANY_ROUNDS && world->acts[0].n_rx >= world->acts[1].n_rx; i++)
-		round_run(&world->worker);
-	assert_true(world->acts[0].n_rx < world->acts[1].n_rx);
+	assert_in_range(acts[0].n_rx, ROUNDS / 2, ROUNDS);
+	acts[0].n_rx = acts[1].n_rx = 0;
+	acts[1].is_left = true;
+	for (uint32_t i = 0; i < MANY_ROUNDS && acts[0].n_rx >= acts[1].n_rx; i++)
+		round_run(&rig->worker);
+	assert_true(acts[0].n_rx < acts[1].n_rx);
 }
 
 /* A port has no more for its many queues, each of which has its turn. */
 static void
 test_queues_share_a_turn(void **state)
 {
-	struct poll *p = &world->polls->polls[0];
+	struct poll *p = &rig->polls->polls[0];
 	uint32_t n = 0;
 
 	(void)state;
@@ -334,36 +285,36 @@ test_queues_share_a_turn(void **state)
 	for (uint8_t q = 0; q < p->n_queues; q++)
 		p->queues[q] = q + 3;
 	for (uint32_t i = 0; i < 2; i++) {
-		world->acts[i].n_good = 1;
-		world->acts[i].is_left = true;
-		world->acts[i].rx_cycles = LONG;
+		acts[i].n_good = 1;
+		acts[i].is_left = true;
+		acts[i].rx_cycles = LONG;
 	}
-	while (world->acts[0].n_rx + world->acts[1].n_rx < 400)
-		round_run(&world->worker);
-	assert_in_range(world->acts[0].n_rx, 100, 300);
+	while (acts[0].n_rx + acts[1].n_rx < 400)
+		round_run(&rig->worker);
+	assert_in_range(acts[0].n_rx, 100, 300);
 	for (uint8_t q = 0; q < p->n_queues; q++) {
-		assert_in_range(world->acts[0].of_queue[q + 3], world->acts[0].n_rx / 5 - 2,
-				world->acts[0].n_rx / 5 + 2);
-		n += world->acts[0].of_queue[q + 3];
+		assert_in_range(acts[0].of_queue[q + 3], acts[0].n_rx / 5 - 2,
+				acts[0].n_rx / 5 + 2);
+		n += acts[0].of_queue[q + 3];
 	}
-	assert_int_equal(n, world->acts[0].n_rx);
+	assert_int_equal(n, acts[0].n_rx);
 }
 
 /* Alone, none of them waits, whether there is something in the others or not. */
 static void
 test_queues_alone(void **state)
 {
-	struct poll *p = &world->polls->polls[0];
+	struct poll *p = &rig->polls->polls[0];
 
 	(void)state;
 	p->n_queues = 3;
 	for (uint8_t q = 0; q < p->n_queues; q++)
 		p->queues[q] = q;
-	world->acts[0].n_good = 1;
-	world->acts[0].is_left = true;
+	acts[0].n_good = 1;
+	acts[0].is_left = true;
 	for (uint32_t i = 0; i < ROUNDS; i++)
-		assert_in_range(round_run(&world->worker), 1, 3);
-	assert_in_range(world->acts[0].of_queue[2], ROUNDS / 3 - 2, ROUNDS);
+		assert_in_range(round_run(&rig->worker), 1, 3);
+	assert_in_range(acts[0].of_queue[2], ROUNDS / 3 - 2, ROUNDS);
 }
 
 int
