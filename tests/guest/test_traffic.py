@@ -6,7 +6,7 @@ import time
 
 import pytest
 from guest import Nic, transfer
-from guestnet import GuestNet
+from guestnet import pair
 from marks import choose
 
 # mode of the ports, and of each guest: properties of its NIC
@@ -21,11 +21,7 @@ SETTINGS = {
                 params=choose(SETTINGS, 'server', 'client, one packed'))
 def fixture_net(request, image):
     """Two guests; the switch listens on their sockets, or connects to them."""
-    mode, *rings = SETTINGS[request.param]
-    nics = {name: {'options': options} for name, options in zip(('vm1', 'vm2'), rings)}
-    with GuestNet(image, {name: {'mode': mode} for name in nics}, nics) as net:
-        for name, options in nics.items():
-            assert net.is_packed(name) == bool(options['options'])
+    with pair(image, *SETTINGS[request.param]) as net:
         yield net
 
 

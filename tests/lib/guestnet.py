@@ -6,6 +6,7 @@
         net.host.ping(net['vm1'].ip)
 """
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -135,3 +136,14 @@ class GuestNet:
             self.daemon.__exit__(kind, value, trace)
         finally:
             self.close()
+
+
+@contextlib.contextmanager
+def pair(image, mode, *rings):
+    """Two guests on ports of that mode; rings: of each guest, further properties of its NIC, which
+    are about packed rings."""
+    nics = {f'vm{n}': {'options': options} for n, options in enumerate(rings, 1)}
+    with GuestNet(image, {name: {'mode': mode} for name in nics}, nics) as net:
+        for name, options in nics.items():
+            assert net.is_packed(name) == bool(options['options'])
+        yield net

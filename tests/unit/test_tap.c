@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -231,25 +232,35 @@ signal_own(int signo)
 	(void)signo;
 }
 
+/* As the kernel has it: libasan of gcc 16 says that the last signal has none. */
+static void (*handler_of(int signo))(int)
+{
+	struct {
+		void (*handler)(int);
+		unsigned long rest[3];
+	} now;
+
+	assert_int_equal(syscall(SYS_rt_sigaction, signo, NULL, &now, sizeof(now.rest[0])), 0);
+	return now.handler;
+}
+
 /* All free real-time signals are taken, others' are left alone, and all is as before in the end. */
 static void
 signals(void **state)
 {
-	struct sigaction own = {.sa_handler = signal_own}, now;
+	struct sigaction own = {.sa_handler = signal_own};
 	struct driver_signals taken;
 
 	(void)state;
 	assert_int_equal(sigaction(SIGRTMIN + 3, &own, NULL), 0);
 	driver_take_signals(&taken);
 	for (int signo = SIGRTMIN; signo <= SIGRTMAX; signo++) {
-		assert_int_equal(sigaction(signo, NULL, &now), 0);
-		assert_true(now.sa_handler != SIG_DFL);
-		assert_int_equal(now.sa_handler == signal_own, signo == SIGRTMIN + 3);
+		assert_true(handler_of(signo) != SIG_DFL);
+		assert_int_equal(handler_of(signo) == signal_own, signo == SIGRTMIN + 3);
 	}
 	driver_give_signals(&taken);
 	for (int signo = SIGRTMIN; signo <= SIGRTMAX; signo++) {
-		assert_int_equal(sigaction(signo, NULL, &now), 0);
-		assert_true(now.sa_handler == (signo == SIGRTMIN + 3 ? signal_own : SIG_DFL));
+		assert_true(handler_of(signo) == (signo == SIGRTMIN + 3 ? signal_own : SIG_DFL));
 	}
 	own.sa_handler = SIG_DFL;
 	assert_int_equal(sigaction(SIGRTMIN + 3, &own, NULL), 0);
