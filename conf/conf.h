@@ -116,6 +116,13 @@ int conf_set_port(const struct conf *base, const char *text, size_t len,
 		  const struct port_ops *const *kinds, struct conf **conf, struct error *e);
 
 /*
+ * Puts into next, a file's, what is no file's business: the ports of running that were added for a
+ * machine and go with it (vm: auto), but for those whose name, socket or device next gives to a
+ * port of its own. An MTU that was the switch's is that of next. 0 or -errno.
+ */
+int conf_keep_auto(struct conf *next, const struct conf *running, struct error *e);
+
+/*
  * What the kinds of port find wrong with it on any machine: -EINVAL with the sentence in e. What
  * only this machine lacks now (a directory, a right) is no fault of the configuration.
  */

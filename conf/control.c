@@ -485,6 +485,18 @@ control_apply(struct control *control, struct conf *next, struct error *e)
 	return 0;
 }
 
+int
+control_replace(struct control *control, struct conf *next, struct error *e)
+{
+	int rc = conf_keep_auto(next, control->conf, e);
+
+	if (rc) {
+		conf_free(next);
+		return rc;
+	}
+	return control_apply(control, next, e);
+}
+
 void
 control_reload(struct control *control)
 {
@@ -493,7 +505,7 @@ control_reload(struct control *control)
 	int rc = conf_load_file(control->info.conf_path, control->sw->kinds, &next, &e);
 
 	if (!rc)
-		rc = control_apply(control, next, &e);
+		rc = control_replace(control, next, &e);
 	if (rc)
 		log_err("reload: nothing was changed: %s", e.text);
 	else

@@ -95,6 +95,9 @@ void control_sample(struct control *control);
 /* Makes next (taken over) the configuration in force. 0 or -errno with the sentence in e. */
 int control_apply(struct control *control, struct conf *next, struct error *e);
 
+/* The same for what a file says, beside which ports stay that are no file's: conf_keep_auto(). */
+int control_replace(struct control *control, struct conf *next, struct error *e);
+
 /* Why a port that is configured is not open, or an empty text. */
 const char *control_failed_reason(const struct control *control, const char *name);
 

@@ -274,6 +274,48 @@ conf_del_port(const struct conf *base, const char *name, struct conf **conf, str
 	return 0;
 }
 
+static bool
+load_has_place(const struct conf *conf, const struct port_conf *port)
+{
+	for (uint32_t i = 0; i < conf->n_ports; i++)
+		if (strcmp(conf->ports[i].name, port->name) == 0 ||
+		    conf_port_clash(&conf->ports[i], port))
+			return false;
+	return true;
+}
+
+int
+conf_keep_auto(struct conf *next, const struct conf *running, struct error *e)
+{
+	struct conf *copy = load_copy(next, running->n_ports);
+	struct conf was = *next;
+
+	if (!copy)
+		return error_set(e, -ENOMEM, "switch: out of memory");
+	for (uint32_t i = 0; i < running->n_ports; i++) {
+		const struct port_conf *port = &running->ports[i];
+		struct port_conf *kept = &copy->ports[copy->n_ports];
+
+		if (!port->vhost.vm.is_auto || !load_has_place(next, port))
+			continue;
+		if (copy->n_ports >= PORTS_MAX) {
+			conf_free(copy);
+			return error_set(e, -ENOSPC,
+					 "port %s: it was added for domain %.40s, and beside those "
+					 "of the file there is no room: more than %u ports can't be",
+					 port->name, port->vhost.vm.name, PORTS_MAX);
+		}
+		*kept = *port;
+		if (kept->mtu == running->mtu)
+			kept->mtu = next->mtu;
+		copy->n_ports++;
+	}
+	*next = *copy;
+	*copy = was;
+	conf_free(copy);
+	return 0;
+}
+
 const struct port_conf *
 conf_find_port(const struct conf *conf, const char *name)
 {

@@ -217,9 +217,8 @@ methods_config_apply(void *context, struct json_object *params, struct json_obje
 	rc = methods_load(control, params, &conf, e);
 	if (rc)
 		return rc;
-	rc = methods_apply(control, conf, e);
-	if (rc)
-		return rc;
+	if (control_replace(control, conf, e))
+		return RPC_REFUSED;
 	methods_log(control, "config.apply", control->conf->source);
 	*result = methods_count(control->conf);
 	return 0;

@@ -248,6 +248,8 @@ def test_names(rig):
     assert rig.call('prepare', rig.nic(), name='x' * 60) == (0, '')
     assert 'x' * 22 + '.net0-100' in rig.ports()
     rig.daemon.ctl('config', 'apply', rig.daemon.config_file)
+    assert list(rig.ports()) == ['x' * 22 + '.net0-100'], 'the hook\'s stays'
+    assert rig.call('release', rig.nic(), name='x' * 60) == (0, '')
     assert rig.call('prepare', rig.nic(), name='--help') == (0, '')
     assert list(rig.ports()) == ['help.net0']
 

@@ -187,3 +187,31 @@ def test_reload_idle():
         d.signal(signal.SIGHUP)
         wait_until('the new time',
                    lambda: d.ctl('worker', 'list')['workers'][0]['idle_max_us'] == 200)
+
+
+def test_ports_of_machines_stay():
+    """A port that was added for a machine, and goes with it, is not the file's business: its guest
+    notices nothing. Others go. A port of the file takes what it names."""
+    with Net({'a': 'server'}, switch={'mtu': 1400}) as net:
+        d = net.daemon
+        net.add_port('m', 'server', {'vm.name': 'vm9', 'vm.auto': 'true'})
+        net.add_port('x', 'server')
+        net.learn()
+        before = lives(net)
+        d.write({**d.config, 'switch': {**d.config['switch'], 'mtu': 1300}})
+        d.signal(signal.SIGHUP)
+        d.wait_log(r'port m: mtu is 1300 now')
+        net.disconnect('x')
+        del net.kinds['x'], before['x']
+        assert names_of(d) == ['a', 'm']
+        assert lives(net) == before
+        net.learn()
+        d.ctl('config', 'apply', d.config_file)
+        assert lives(net) == before
+        config = json.loads(json.dumps(d.config))
+        config['ports'].append({'name': 'own', 'type': 'vhost-user', 'socket': d.path('m.sock')})
+        d.write(config)
+        d.signal(signal.SIGHUP)
+        wait_until('it has the socket', lambda: names_of(d) == ['a', 'own'])
+        net.disconnect('m')
+        del net.kinds['m']
