@@ -260,7 +260,7 @@ domain_check(const char *xml, bool is_running, void *context)
 	} else if (look->d->domain) {
 		finding = domain_add(look, FINDING_WARNING, &domain, NULL,
 				     "it has no <interface type='vhostuser'>");
-		finding_todo(finding, "see docs/qemu.md");
+		finding_todo(finding, "see qemu.md in the documentation of vswitch");
 	}
 	domain_free(&domain);
 }

@@ -62,7 +62,7 @@ socket_check_server(struct doctor *d, const struct setup_port *port)
 	if (!d->user.is_known || socket_may(&d->user, &st, MAY_WRITE))
 		return true;
 	finding = finding_add(&d->findings, FINDING_ERROR, "socket",
-			      "port %s: %s must not write to %s (mode %04o)", port->name,
+			      "port %s: %s can't write to %s (mode %04o)", port->name,
 			      d->user.name, port->socket, st.st_mode & 07777);
 	finding_todo(finding, "give the port `group: kvm` and `permissions: \"0660\"`");
 	return false;
@@ -100,7 +100,7 @@ socket_check_client(struct doctor *d, const struct setup_port *port)
 	if (stat(dir, &st) != 0 || !d->user.is_known ||
 	    socket_may(&d->user, &st, MAY_WRITE | MAY_SEARCH))
 		return true;
-	finding = finding_add(&d->findings, FINDING_ERROR, "socket", "port %s: %s must not make %s",
+	finding = finding_add(&d->findings, FINDING_ERROR, "socket", "port %s: %s can't make %s",
 			      port->name, d->user.name, port->socket);
 	/* whose directory it is can put its own in the place of every socket there */
 	if (socket_is_ours(d, dir))

@@ -28,6 +28,7 @@
 
 enum {
 	MTU_MIN_IPV6 = 1280, /* RFC 8200 §5 */
+	MTU_MAX = 65521,     /* Linux: 65535 with the Ethernet header */
 	POLL_GAP_MIN_US = 10,
 	POLL_GAP_MAX_US = 80,
 	POLL_GAP_SHARE_US = 12,
@@ -81,6 +82,9 @@ check_mtu(const struct port_conf *conf, uint16_t mtu, struct error *e)
 					 "port %s: mtu: %u is too small for an IPv6 address, which "
 					 "takes %d",
 					 conf->name, mtu, MTU_MIN_IPV6);
+	if (mtu > MTU_MAX)
+		return error_set(e, -EINVAL, "port %s: mtu: %u is more than a TAP can have, %d",
+				 conf->name, mtu, MTU_MAX);
 	return 0;
 }
 

@@ -201,7 +201,7 @@ def test_socket_rights(machine):
     client = {**PORT, 'mode': 'client', 'socket': f'{machine.sockets}/b.sock'}
     machine.config(CONFIG, client)
     level, text, todo = machine.one('socket', code=1)
-    assert level == 'error' and 'nobody must not make' in text
+    assert level == 'error' and "nobody can't make" in text
     assert todo == f'install -d -o nobody -g kvm {machine.sockets}'
     shutil.chown(machine.sockets, 'nobody')
     assert machine.one('socket')[0] == 'ok'
@@ -229,7 +229,7 @@ def test_running(machine):
         assert findings['vswitchd'] == [('ok', 'it runs, with 1 ports', '')]
         assert findings['memory sharing'][0][0] == 'ok'
         level, text, todo = findings['socket'][0]
-        assert level == 'error' and 'nobody must not write to' in text and 'group: kvm' in todo
+        assert level == 'error' and "nobody can't write to" in text and 'group: kvm' in todo
         daemon.ctl('port', 'set', 'vm1', 'permissions=0666', 'vm.name=web', 'vm.memory=private')
         findings = machine.run(socket=daemon.socket)
         assert findings['socket'][0][0] == 'ok'

@@ -207,7 +207,7 @@ def test_longest_frames():
     with Net({'g': 'raw', 't': 'tap'}, guest={'g': {'size': 512}}, conf=conf) as net:
         net.learn()
         said = net.daemon.ctl_fail('port', 'set', 't', f'mtu={MTU_MAX + 1}')
-        assert said.startswith(f'vswitchctl: port t: mtu: the kernel refuses {MTU_MAX + 1} on t: ')
+        assert f'port t: mtu: {MTU_MAX + 1} is more than a TAP can have, {MTU_MAX}' in said
         assert link('t')['mtu'] == 1500
         net.daemon.ctl('port', 'set', 't', f'mtu={MTU_MAX}')
         assert link('t')['mtu'] == net.daemon.port('t')['mtu'] == MTU_MAX
