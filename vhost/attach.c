@@ -9,11 +9,8 @@
  */
 #include "attach.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <rte_vhost.h>
 
@@ -120,26 +117,6 @@ attach_offloads(struct session *s)
 	port_set_offloads(s->port, feature_to_guest(s->features) & allowed);
 }
 
-/*
- * The fd was made by the other end: a write to it must never make a worker wait, as one to a file
- * or a pipe may. QEMU's eventfds are non-blocking anyhow. Returns fd, or -1 if it won't do.
- */
-static int
-check_call_fd(int fd)
-{
-	static const char eventfd[] = "anon_inode:[eventfd]";
-	char path[32], name[sizeof(eventfd)] = "";
-	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
-
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
-		return -1;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (readlink(path, name, sizeof(name)) > 0 &&
-	    memcmp(name, eventfd, sizeof(eventfd) - 1) != 0)
-		return -1;
-	return fd;
-}
-
 /* False if the ring can't be used as it is. */
 static bool
 read_ring(struct session *s, const struct session_view *view, uint32_t number, struct ring_view *v)
@@ -167,7 +144,7 @@ read_ring(struct session *s, const struct session_view *view, uint32_t number, s
 		.has_event_idx = has_feature(s, VIRTIO_RING_F_EVENT_IDX),
 		.has_indirect = has_feature(s, VIRTIO_RING_F_INDIRECT_DESC),
 		.offloads = feature_from_guest(s->features),
-		.call_fd = check_call_fd(vring.callfd),
+		.call_fd = vring.callfd,
 	};
 	return v->ops->is_sound(v);
 }

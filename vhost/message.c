@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/vfs.h>
@@ -30,6 +31,11 @@
 #include "log.h"
 #include "registry.h"
 #include "session.h"
+
+enum {
+	RING_INDEX_MASK = 0xff, /* in messages that come with a descriptor */
+	RING_LEN_MAX = 4096,	/* descriptors; QEMU has 1024 at most */
+};
 
 /*
  * Messages that change nothing a worker uses. All others detach: a new one of a later library is
@@ -301,6 +307,141 @@ has_room_for_answers(const struct session *s)
 	return false;
 }
 
+/*
+ * Messages that belong to what the port offers. The library does others as well, and believes what
+ * they say: SET_INFLIGHT_FD writes where the peer wants it, GET_INFLIGHT_FD takes as much memory as
+ * the peer wants.
+ */
+static bool
+is_offered(const struct session *s, uint32_t request)
+{
+	switch (request) {
+	case REQUEST_GET_FEATURES:
+	case REQUEST_SET_FEATURES:
+	case REQUEST_SET_OWNER:
+	case REQUEST_RESET_OWNER:
+	case REQUEST_SET_MEM_TABLE:
+	case REQUEST_SET_LOG_BASE:
+	case REQUEST_SET_VRING_NUM:
+	case REQUEST_SET_VRING_ADDR:
+	case REQUEST_SET_VRING_BASE:
+	case REQUEST_GET_VRING_BASE:
+	case REQUEST_SET_VRING_KICK:
+	case REQUEST_SET_VRING_CALL:
+	case REQUEST_SET_VRING_ERR:
+	case REQUEST_GET_PROTOCOL_FEATURES:
+	case REQUEST_SET_PROTOCOL_FEATURES:
+	case REQUEST_GET_QUEUE_NUM:
+	case REQUEST_SET_VRING_ENABLE:
+	case REQUEST_NET_SET_MTU:
+	case REQUEST_POSTCOPY_ADVISE:
+	case REQUEST_POSTCOPY_LISTEN:
+	case REQUEST_POSTCOPY_END:
+	case REQUEST_SET_STATUS:
+	case REQUEST_GET_STATUS:
+		return true;
+	case REQUEST_SEND_RARP:
+		return !s->port->conf.vhost.is_library;
+	case REQUEST_SET_BACKEND_REQ_FD:
+	case REQUEST_IOTLB_MSG:
+		return s->port->conf.vhost.has_viommu;
+	default:
+		return false;
+	}
+}
+
+/* For each ring that is spoken of the library takes packet memory, the more the longer it is, until
+ * the connection ends. */
+static bool
+is_ring_fit(const struct session *s, const struct vhost_message *message)
+{
+	uint32_t index = message->payload.ring.index, n_rings = 2u * s->port->conf.queues;
+
+	switch (message->request) {
+	case REQUEST_SET_VRING_KICK:
+	case REQUEST_SET_VRING_CALL:
+	case REQUEST_SET_VRING_ERR:
+		index &= RING_INDEX_MASK;
+		break;
+	case REQUEST_SET_VRING_NUM:
+	case REQUEST_SET_VRING_ADDR:
+	case REQUEST_SET_VRING_BASE:
+	case REQUEST_GET_VRING_BASE:
+	case REQUEST_SET_VRING_ENABLE:
+		break;
+	default:
+		return true;
+	}
+	if (index >= n_rings)
+		warn_refused(s, "QEMU speaks of ring %u, where the port has %u: disconnected",
+			     index, n_rings);
+	else if (message->request == REQUEST_SET_VRING_NUM &&
+		 message->payload.ring.num > RING_LEN_MAX)
+		warn_refused(s, "ring %u has %u descriptors, more than %d: disconnected", index,
+			     message->payload.ring.num, RING_LEN_MAX);
+	else
+		return true;
+	return false;
+}
+
+/*
+ * What wakes guest and switch is written to by workers, and closed by the library, neither of which
+ * must wait for whoever made it. QEMU's eventfds do not block anyhow.
+ */
+static bool
+is_wakeup_fit(const struct session *s, const struct vhost_message *message)
+{
+	static const char eventfd[] = "anon_inode:[eventfd]";
+	char path[32], name[sizeof(eventfd)] = "";
+	int fd = compat_fd(message, 0);
+
+	if ((message->request != REQUEST_SET_VRING_KICK &&
+	     message->request != REQUEST_SET_VRING_CALL &&
+	     message->request != REQUEST_SET_VRING_ERR) ||
+	    fd < 0)
+		return true;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (readlink(path, name, sizeof(name)) == sizeof(eventfd) - 1 &&
+	    memcmp(name, eventfd, sizeof(eventfd) - 1) == 0) {
+		make_nonblocking(fd);
+		return true;
+	}
+	warn_refused(s, "QEMU passes something else than an eventfd to wake a ring by: refused");
+	return false;
+}
+
+/* The library forgets the descriptor of a former one. */
+static bool
+is_first_advice(struct session *s, uint32_t request)
+{
+	bool is_first = request != REQUEST_POSTCOPY_ADVISE || !s->has_advised;
+
+	s->has_advised = (s->has_advised || request == REQUEST_POSTCOPY_ADVISE) &&
+			 request != REQUEST_POSTCOPY_END;
+	if (!is_first)
+		warn_refused(s, "QEMU begins a post-copy migration twice: refused");
+	return is_first;
+}
+
+/* False: it is not for the library to see. */
+static bool
+is_fit(struct session *s, const struct vhost_message *message)
+{
+	if (!is_offered(s, message->request)) {
+		warn_refused(s,
+			     "QEMU sends message %u, which belongs to nothing that was offered: "
+			     "refused",
+			     message->request);
+		return false;
+	}
+	if (!is_ring_fit(s, message)) {
+		shutdown(s->fd, SHUT_RDWR);
+		return false;
+	}
+	return is_wakeup_fit(s, message) && is_first_advice(s, message->request) &&
+	       (message->request != REQUEST_SET_MEM_TABLE || is_memory_fit(s, message));
+}
+
 static enum rte_vhost_msg_result
 pre_message(int vid, void *context)
 {
@@ -309,7 +450,7 @@ pre_message(int vid, void *context)
 
 	if (!s)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-	if (!has_room_for_answers(s))
+	if (!has_room_for_answers(s) || !is_fit(s, message))
 		return (enum rte_vhost_msg_result)compat_refuse(message);
 	if (message->request == REQUEST_GET_QUEUE_NUM)
 		return (enum rte_vhost_msg_result)compat_answer_queue_num(message,
@@ -324,13 +465,6 @@ pre_message(int vid, void *context)
 		make_nonblocking(compat_fd(message, 0));
 	if (message->request == REQUEST_SET_LOG_BASE)
 		check_log(s, message);
-	if (message->request == REQUEST_SET_MEM_TABLE && !is_memory_fit(s, message))
-		return (enum rte_vhost_msg_result)compat_refuse(message);
-	if (message->request == REQUEST_ADD_MEM_REG || message->request == REQUEST_REM_MEM_REG) {
-		warn_refused(s, "guest memory comes or goes region by region, which was not "
-				"offered: refused");
-		return (enum rte_vhost_msg_result)compat_refuse(message);
-	}
 	if (is_harmless(message->request))
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	pthread_mutex_lock(&s->lock);

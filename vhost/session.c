@@ -113,7 +113,7 @@ forget_guest(struct session *s)
 	s->is_running = s->is_in_message = s->has_failed = false;
 	s->unsound = -1;
 	s->has_memory = s->is_memory_known = s->is_private = s->is_postcopy = false;
-	s->has_log = s->is_log_stale = false;
+	s->has_log = s->is_log_stale = s->has_advised = false;
 	s->n_regions = 0;
 	s->promised_mtu = 0;
 	s->features = s->uso = s->offered = s->kept = 0;

@@ -88,6 +88,7 @@ struct session {
 	uint32_t told;	      /* of which QEMU said another place than we, likewise */
 	uint32_t left;	      /* of which we said the place when QEMU asked, likewise */
 	uint16_t left_at[SESSION_RINGS_MAX]; /* the place that we said */
+	bool has_advised;		     /* post-copy migration: it has begun */
 	bool is_postcopy;		     /* it goes on: its memory may block who touches it */
 	bool is_closing;       /* the port is being closed: nothing is attached any more */
 	bool is_hidden;	       /* library: a worker may use a number that was taken from it */

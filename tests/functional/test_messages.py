@@ -14,8 +14,9 @@ import pytest
 
 from daemon import wait_until
 from frontend import (AVAIL, BUFFER, GET_FEATURES, LOG_ALL, NEED_REPLY, PROTOCOL_RARP, RESET_OWNER,
-                      SEND_RARP, SET_FEATURES, SET_LOG_BASE, SET_MEM_TABLE, SIZE, USED, WRITE,
-                      MEMORY, Frontend)
+                      GET_VRING_BASE, SEND_RARP, SET_FEATURES, SET_LOG_BASE, SET_MEM_TABLE,
+                      SET_VRING_CALL, SET_VRING_ERR, SET_VRING_KICK, SET_VRING_NUM, SIZE, USED,
+                      WRITE, MEMORY, Frontend)
 from fuse import FuseFile
 from marks import choose
 from net import Net
@@ -436,19 +437,73 @@ def test_file_of_unknown_kind():
         check_traffic(net, fe)
 
 
-@pytest.mark.parametrize('request_', [37, 38])  # ADD_MEM_REG, REM_MEM_REG
-def test_memory_region_by_region(request_):
-    """It was not offered, and is refused, whatever the library knows; no file stays open."""
-    with bed() as (net, fe, _):
+# what was not offered, and the library does all the same: numbers of messages, and what they say
+NOT_OFFERED = {
+    'SET_LOG_FD': (7, b'', 1), 'SEND_RARP': (19, bytes(8), 0), 'SET_BACKEND_REQ_FD': (21, b'', 1),
+    'IOTLB_MSG': (22, struct.pack('=QQQBB6x', 0, PAGE, 0, 3, 2), 0),
+    'GET_CONFIG': (24, struct.pack('=III', 0, 12, 0) + bytes(12), 0),
+    'CREATE_CRYPTO_SESSION': (26, bytes(600), 0),
+    'GET_INFLIGHT_FD': (31, struct.pack('=QQHH', 0, 0, 0xffff, 0xffff), 0),
+    'SET_INFLIGHT_FD': (32, struct.pack('=QQHH', PAGE, 0, 200, 65000), 1),
+    'ADD_MEM_REG': (37, struct.pack('=5Q', 0, 1 << 40, PAGE, 1 << 40, 0), 1),
+    'REM_MEM_REG': (38, struct.pack('=5Q', 0, 1 << 40, PAGE, 1 << 40, 0), 1),
+    'nothing': (100, b'', 1),
+}
+
+
+@pytest.mark.parametrize('what', NOT_OFFERED)
+def test_what_was_not_offered(what):
+    """It is refused, whatever the library knows; no file stays open; what was goes on."""
+    request, payload, n_files = NOT_OFFERED[what]
+    kind = 'library' if what == 'SEND_RARP' else 'server'
+    with bed(kind) as (net, fe, _):
         fe.start()
         net.daemon.wait_link('x')
         before = memfds(net.daemon.pid)
         for _ in range(3):
-            assert not fe.set(request_, struct.pack('=5Q', 0, 1 << 40, PAGE, 1 << 40, 0),
-                              [fe.file])
+            assert not fe.set(request, payload, [fe.file] * n_files)
         assert memfds(net.daemon.pid) == before
-        net.daemon.wait_log('guest memory comes or goes region by region')
-        fe.enable(fe.rings[0], True)
+        net.daemon.wait_log(f'WARN +port x: QEMU sends message {request}, which belongs to nothing')
+        check_traffic(net, fe)
+
+
+@pytest.mark.parametrize('what', ['ring 2', 'ring 255', 'ring 5', 'too long'])
+def test_rings_that_the_port_has_not(what):
+    """For each ring the library takes packet memory: who speaks of more than there are, or of one
+    longer than any guest has, is disconnected, and may come again."""
+    request, payload = {
+        'ring 2': (SET_VRING_NUM, struct.pack('=II', 2, SIZE)),
+        'ring 255': (SET_VRING_CALL, struct.pack('=Q', 255 | 1 << 8)),
+        'ring 5': (GET_VRING_BASE, struct.pack('=II', 5, 0)),
+        'too long': (SET_VRING_NUM, struct.pack('=II', 0, 8192)),
+    }[what]
+    with bed() as (net, fe, _):
+        fe.start()
+        net.daemon.wait_link('x')
+        fe.message(request, payload, flags=NEED_REPLY)
+        net.daemon.wait_link('x', up=False)
+        net.daemon.wait_log(r'WARN +port x: .*: disconnected')
+        with Frontend(net.daemon.path('x.sock')) as again:
+            again.start()
+            net.daemon.wait_link('x')
+            check_traffic(net, again)
+
+
+@pytest.mark.parametrize('request_', [SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR])
+@pytest.mark.parametrize('kind', ['server', 'library'])
+def test_wakeup_that_is_no_eventfd(kind, request_):
+    """A pipe, a socket or a file can make a worker wait: they are refused, and what was goes on."""
+    with bed(kind) as (net, fe, _):
+        fe.start()
+        net.daemon.wait_link('x')
+        ends = os.pipe()
+        before = fds(net.daemon.pid)
+        for fd in (ends[1], fe.file, fe.sock.fileno()):
+            assert not fe.set_u64(request_, 0, [fd])
+        for fd in ends:
+            os.close(fd)
+        assert fds(net.daemon.pid) == before
+        net.daemon.wait_log('WARN +port x: QEMU passes something else than an eventfd')
         check_traffic(net, fe)
 
 
