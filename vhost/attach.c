@@ -22,6 +22,7 @@
 #include "recover.h"
 #include "session.h"
 #include "shared.h"
+#include "stall.h"
 
 static bool
 has_feature(const struct session *s, unsigned int bit)
@@ -55,7 +56,7 @@ read_memory(struct session *s, struct memory *memory)
 
 	/* without memory the library's call would follow a NULL pointer */
 	if (!s->has_memory || s->is_postcopy || guard_is_hit(s->port->id) ||
-	    rte_vhost_get_mem_table(s->vid, &table) != 0)
+	    stall_is_by(s->port->id) || rte_vhost_get_mem_table(s->vid, &table) != 0)
 		return false;
 	for (uint32_t i = 0; i < table->nregions && err == 0; i++) {
 		const struct rte_vhost_mem_region *r = &table->regions[i];

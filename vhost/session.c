@@ -39,6 +39,7 @@
 #include "rcu.h"
 #include "registry.h"
 #include "shared.h"
+#include "stall.h"
 
 enum {
 	PATIENCE_S = 3,
@@ -54,6 +55,7 @@ session_create(struct port *port)
 		return NULL;
 	memset(s, 0, sizeof(*s));
 	guard_forgive(port->id);
+	stall_forgive(port->id);
 	s->port = port;
 	s->vid = s->fd = s->unsound = -1;
 	s->refusals = (struct log_limit){.burst = 5, .interval_s = 60};
@@ -188,7 +190,11 @@ say_why_down(const struct session *s)
 
 		contract_explain(s, text, sizeof(text));
 		port_set_reason(port, "refused: %s", text);
-	} else if (s->vid < 0 && s->client.access_error)
+	} else if (stall_is_by(port->id))
+		port_set_reason(port,
+				"QEMU has made a worker wait for it, by an eventfd that blocks: "
+				"switched off until the port is deleted and added again");
+	else if (s->vid < 0 && s->client.access_error)
 		port_set_reason(port, "can't connect to %s: %s: let vswitchd write to it",
 				port->conf.vhost.socket, strerror(s->client.access_error));
 	else if (s->vid < 0)
@@ -244,14 +250,14 @@ session_judge(struct session *s)
 void
 session_attend(struct session *s)
 {
-	bool is_hit = guard_is_hit(s->port->id);
+	bool is_off = guard_is_hit(s->port->id) || stall_is_by(s->port->id);
 
 	pthread_mutex_lock(&s->lock);
-	if (is_hit) {
+	if (is_off) {
 		attach_undo(s);
 		library_hide(s); /* to wait is for who gives the number back */
 	}
-	if (is_hit || (!s->is_in_message && find_fault(s) >= 0))
+	if (is_off || (!s->is_in_message && find_fault(s) >= 0))
 		session_judge(s);
 	pthread_mutex_unlock(&s->lock);
 	contract_save(s, false);

@@ -187,6 +187,7 @@ send_as_is(struct worker *w, struct port *out, struct batch *b, uint64_t set,
 {
 	uint64_t bytes = 0;
 
+	worker_enter(w, out);
 	set = out->ops->tx(out, b, set, w, stats);
 	set_foreach (i, set)
 		bytes += b->frames[i].len;

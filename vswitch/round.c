@@ -31,8 +31,10 @@ notify_touched(struct worker *w)
 		set_foreach (bit, w->touched[word]) {
 			struct port *port = table->by_id[word * 64 + bit];
 
-			if (likely(port != NULL))
-				port->ops->notify(port, w, worker_stats(w, port));
+			if (unlikely(port == NULL))
+				continue;
+			worker_enter(w, port);
+			port->ops->notify(port, w, worker_stats(w, port));
 		}
 		w->touched[word] = 0;
 	}
@@ -72,6 +74,7 @@ poll_queue(struct worker *w, struct poll *p, uint16_t queue, struct round *r, bo
 	b->max = turn_burst(&p->turn);
 	b->bytes_max = turn_bytes(&p->turn);
 	w->n_touches = 0;
+	worker_enter(w, port);
 	n = port->ops->rx(port, queue, b, worker_stats(w, port));
 	if (n == 0) {
 		r->n_looks++;

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "rcu.h"
 #include "snoop.h"
+#include "stall.h"
 #include "stats.h"
 
 enum {
@@ -100,6 +101,9 @@ switch_create(const struct switch_conf *conf, const struct port_ops *const *kind
 	for (uint32_t i = 0; i < sw->n_workers; i++)
 		if (worker_start(sw->workers[i], e) != 0)
 			goto fail;
+	sw->stall = stall_start(sw, e);
+	if (!sw->stall)
+		goto fail;
 	return sw;
 
 fail:
@@ -119,6 +123,7 @@ switch_destroy(struct vswitch *sw)
 			log_err("%s: the end of the process does the rest", e.text);
 			return;
 		}
+	stall_stop(sw->stall);
 	for (uint32_t i = 0; i < sw->n_workers; i++)
 		worker_destroy(sw->workers[i]);
 	if (current_table(sw) != &no_ports)

@@ -59,6 +59,7 @@ struct vswitch {
 	uint64_t n_hints_lost; /* control: hints that found their ring full (hint.h) */
 	uint32_t n_workers;
 	struct worker *workers[WORKERS_MAX];
+	struct stall *stall;
 
 	/* control: what takes long has done a step; NULL: nobody waits for it. See service.h */
 	void (*on_progress)(void *arg);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_cycles.h>
@@ -26,6 +27,7 @@
 #include "mbuf.h"
 #include "rcu.h"
 #include "round.h"
+#include "stall.h"
 #include "switch.h"
 
 enum {
@@ -105,6 +107,7 @@ worker_main(void *arg)
 	snprintf(name, sizeof(name), "worker-%u", w->cpu);
 	pthread_setname_np(pthread_self(), name);
 	prctl(PR_SET_TIMERSLACK, 1); /* ns: sleeps of a few microseconds mean what they say */
+	w->tid = gettid();
 	start->err = rte_thread_register() == 0 ? 0 : rte_errno;
 	if (start->err) {
 		sem_post(&start->done);
@@ -178,6 +181,7 @@ worker_start(struct worker *w, struct error *e)
 	/* signals are the control thread's: a worker is born with all of them blocked */
 	sigfillset(&all);
 	sigdelset(&all, SIGBUS); /* of a worker's own doing: a kind of port may handle it */
+	sigdelset(&all, STALL_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&w->thread, &attr, worker_main, &start);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "port.h"
 #include "stats.h"
@@ -64,6 +65,7 @@ struct worker {
 	struct vswitch *sw;
 	struct rte_mempool *pool; /* mbufs on its node, for ports that send mbufs */
 	pthread_t thread;
+	pid_t tid; /* of thread; wo by it, before worker_start() is done */
 	bool started;
 
 	_Atomic(struct poll_list *) polls; /* control: wo, worker: ro */
@@ -77,6 +79,7 @@ struct worker {
 	_Atomic uint64_t busy_cycles; /* TSC cycles of busy rounds */
 	_Atomic uint64_t idle_cycles; /* of empty rounds and sleep */
 	_Atomic uint64_t n_frames;    /* that came in; those that rx dropped, too */
+	_Atomic uint16_t at;	      /* id of the port of which it called what may wake a peer */
 	_Atomic uint64_t n_batches;   /* and batches in which they came, even if all were dropped */
 
 	/* worker only */
@@ -108,6 +111,13 @@ worker_touch(struct worker *w, const struct port *port)
 	w->touched[port->id / 64] |= 1ull << port->id % 64;
 	w->touched_words |= 1ull << port->id / 64;
 	w->n_touches++;
+}
+
+/* Before each call of a port's that may wake its peer. */
+static inline void
+worker_enter(struct worker *w, const struct port *port)
+{
+	atomic_store_explicit(&w->at, port->id, memory_order_relaxed);
 }
 
 /* Makes a worker for cpu with its memory on that CPU's node; NULL with the sentence in e. */

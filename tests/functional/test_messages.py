@@ -507,6 +507,37 @@ def test_wakeup_that_is_no_eventfd(kind, request_):
         check_traffic(net, fe)
 
 
+@pytest.mark.parametrize('kind', ['server', 'library'])
+def test_wakeup_that_blocks(kind):
+    """A front-end lets the eventfd block by which it is woken, and fills it: the worker that waits
+    for it goes on, other guests lose nothing but a moment, and its port is off for good."""
+    with bed(kind) as (net, fe, _):
+        net.add_port('b', 'server')
+        fe.start()
+        net.daemon.wait_link('x')
+        check_traffic(net, fe)
+        call = fe.kicks[2]
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(call)
+        os.eventfd_write(call, 2 ** 64 - 2)
+        os.set_blocking(call, True)
+        net['a'].send(net.frame('a', 'x'))
+        net.daemon.wait_link('x', up=False, timeout=5)
+        assert 'made a worker wait' in net.daemon.port('x')['reason']
+        net['b'].take()
+        frames = [net.frame('a', 'b', n) for n in range(100)]
+        net.check_frames([f for _, f in net.exchange('a', 'b', frames)], frames, 'beside it')
+        # the same one again has nothing of it
+        fe.close()
+        wait_until('it is gone', lambda: not net.daemon.port('x')['details']['connected'])
+        with Frontend(net.daemon.path('x.sock')) as again:
+            again.start()
+            time.sleep(0.5)
+            assert net.daemon.port('x')['link'] == 'down'
+            net.daemon.ctl('port', 'del', 'x')
+        assert net.daemon.ctl('worker', 'list')['workers']
+
+
 def test_log_in_huge_pages():
     """A log that is a part of a huge page is refused: the library could not unmap it."""
     with bed() as (net, fe, log):
