@@ -47,6 +47,10 @@ struct doctor {
 	struct findings findings;
 };
 
+/* May the text stand in a command that somebody copies into a shell? Who named a domain may not be
+ * who does that. */
+bool doctor_is_plain(const char *text);
+
 /* doctor_files.c: reading what the kernel shows. Paths are formats and begin with a slash. */
 
 /* The first line of a file, without its end; false, with an empty line, if there is none. */

@@ -112,10 +112,8 @@ domain_hook_adds(const struct doctor *d, const struct domain_nic *nic)
 	return ports_is_ours(&rules, nic);
 }
 
-/* May the text stand in a command that somebody copies into a shell? Who wrote the XML may not be
- * who does that. */
-static bool
-domain_is_plain(const char *text)
+bool
+doctor_is_plain(const char *text)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789._/-";
@@ -126,7 +124,7 @@ domain_is_plain(const char *text)
 static void
 domain_todo_port(struct finding *finding, const struct domain *domain, const struct domain_nic *nic)
 {
-	bool is_plain = domain_is_plain(domain->name) && domain_is_plain(nic->socket);
+	bool is_plain = doctor_is_plain(domain->name) && doctor_is_plain(nic->socket);
 
 	finding_todo(finding,
 		     "vswitchctl port add %.20s type=vhost-user socket=%s mode=%s queues=%u "

@@ -124,7 +124,7 @@ doctor_check_sharing(struct doctor *d)
 			finding_todo(finding,
 				     is_private ? "virsh edit %s"
 						: "look at the guest of %s, if that is not meant",
-				     port->vm);
+				     doctor_is_plain(port->vm) ? port->vm : "NAME");
 			is_right = is_right && !is_private;
 		}
 	}

@@ -62,8 +62,8 @@ socket_check_server(struct doctor *d, const struct setup_port *port)
 	if (!d->user.is_known || socket_may(&d->user, &st, MAY_WRITE))
 		return true;
 	finding = finding_add(&d->findings, FINDING_ERROR, "socket",
-			      "port %s: %s can't write to %s (mode %04o)", port->name,
-			      d->user.name, port->socket, st.st_mode & 07777);
+			      "port %s: %s can't write to %s (mode %04o)", port->name, d->user.name,
+			      port->socket, st.st_mode & 07777);
 	finding_todo(finding, "give the port `group: kvm` and `permissions: \"0660\"`");
 	return false;
 }

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,13 +35,24 @@ is_listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens;
 }
 
-/* librte_vhost keeps the connection's descriptor to itself: ours is the one with that path. */
+static bool
+has_hung_up(int fd)
+{
+	struct pollfd peer = {.fd = fd};
+
+	return poll(&peer, 1, 0) > 0 && peer.revents & POLLHUP;
+}
+
+/*
+ * librte_vhost keeps the connection's descriptor to itself: ours is the one with that path. That of
+ * a former connection may still be there, which newer versions close only after destroy_connection.
+ */
 int
 shared_find_connection(const char *path, bool is_client)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	const struct dirent *entry;
-	int found = -1;
+	int found = -1, former = -1;
 
 	if (!dir)
 		return -1;
@@ -48,12 +60,16 @@ shared_find_connection(const char *path, bool is_client)
 		char *end;
 		int fd = (int)strtol(entry->d_name, &end, 10);
 
-		if (*end == 0 && end != entry->d_name && has_path(fd, path, is_client) &&
-		    !is_listening(fd))
+		if (*end != 0 || end == entry->d_name || !has_path(fd, path, is_client) ||
+		    is_listening(fd))
+			continue;
+		if (has_hung_up(fd))
+			former = fd;
+		else
 			found = fd;
 	}
 	closedir(dir);
-	return found;
+	return found < 0 ? former : found;
 }
 
 pid_t
