@@ -300,10 +300,11 @@ conf_keep_auto(struct conf *next, const struct conf *running, struct error *e)
 			continue;
 		if (copy->n_ports >= PORTS_MAX) {
 			conf_free(copy);
-			return error_set(e, -ENOSPC,
-					 "port %s: it was added for domain %.40s, and beside those "
-					 "of the file there is no room: more than %u ports can't be",
-					 port->name, port->vhost.vm.name, PORTS_MAX);
+			return error_set(
+				e, -ENOSPC,
+				"port %s: it was added for domain %.40s, and beside those "
+				"of the file there is no room: more than %u ports can't be",
+				port->name, port->vhost.vm.name, PORTS_MAX);
 		}
 		*kept = *port;
 		if (kept->mtu == running->mtu)
