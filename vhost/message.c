@@ -219,7 +219,7 @@ is_memory_fit(const struct session *s, const struct vhost_message *message)
 		uint64_t size = message->payload.memory.regions[i].size;
 		uint64_t end = message->payload.memory.regions[i].offset + size;
 		int fd = compat_fd(message, i);
-		const char *unfit = fd >= 0 ? backing_unfit(fd) : NULL;
+		const char *unfit = fd >= 0 ? backing_unfit(fd, s->peer) : NULL;
 
 		if (unfit)
 			warn_refused(s,
@@ -258,7 +258,7 @@ static void
 check_log(const struct session *s, struct vhost_message *message)
 {
 	int fd = compat_fd(message, 0);
-	const char *unfit = fd >= 0 ? backing_unfit(fd) : NULL;
+	const char *unfit = fd >= 0 ? backing_unfit(fd, s->peer) : NULL;
 
 	if (unfit)
 		warn_refused(s,
