@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /*
  * What guests' memory is put on beside memfds: in /dev/shm (a device, as DAX has, lies on a
@@ -192,26 +191,4 @@ backing_unfit(int fd, pid_t peer)
 	    (find_disk(fd, &mount) && find_mount(0, &mount, type)))
 		return backing_unfit_type(type);
 	return "a file system that neither vswitchd nor QEMU has mounted";
-}
-
-static bool
-is_eventfd(int fd)
-{
-	static const char name[] = "anon_inode:[eventfd]";
-	char path[64], target[sizeof(name)];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return readlink(path, target, sizeof(target)) == sizeof(name) - 1 &&
-	       memcmp(target, name, sizeof(name) - 1) == 0;
-}
-
-bool
-backing_is_quick(int fd)
-{
-	struct stat file;
-
-	if (is_eventfd(fd))
-		return true;
-	/* a device's driver may have something to finish first, as a socket's linger has */
-	return !backing_unfit(fd, 0) && fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
 }

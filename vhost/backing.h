@@ -30,9 +30,6 @@ enum {
  */
 const char *backing_unfit(int fd, pid_t peer);
 
-/* Can the file be closed without waiting for anybody? */
-bool backing_is_quick(int fd);
-
 /* What a mount is looked up by, see proc_pid_mountinfo(5). */
 struct backing_mount {
 	int id; /* of the mount; -1: any, of that device */

@@ -17,7 +17,7 @@ from frontend import (AVAIL, BUFFER, GET_FEATURES, LOG_ALL, NEED_REPLY, PROTOCOL
                       GET_VRING_BASE, SEND_RARP, SET_FEATURES, SET_LOG_BASE, SET_MEM_TABLE,
                       SET_VRING_CALL, SET_VRING_ERR, SET_VRING_KICK, SET_VRING_NUM, SIZE, USED,
                       WRITE, MEMORY, Frontend)
-from fuse import FuseFile
+from fuse import FLUSH, FuseFile
 from marks import choose
 from net import Net
 from test_leaks import fds
@@ -55,6 +55,15 @@ class Log:
 def memfds(pid):
     """Those of the open files of a process that came from a front-end."""
     return [name for name in fds(pid) if 'memfd:' in name]
+
+
+def is_open(pid, path):
+    """Whether a process has that file open."""
+    for fd in os.listdir(f'/proc/{pid}/fd'):
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(f'/proc/{pid}/fd/{fd}') == path:
+                return True
+    return False
 
 
 def offer_log(fe, log, offset=0, n_files=1):
@@ -416,7 +425,8 @@ def test_file_of_the_peer_itself(kind):
                 assert not fe.set(SET_MEM_TABLE, struct.pack('=IIQQQQ', 1, 0, 0, MEMORY, 0, 0),
                                   [file.file])
                 assert not fe.set(SET_LOG_BASE, struct.pack('=QQ', LOG_SIZE, 0), [file.file])
-            assert not [name for name in fds(net.daemon.pid) if place in name]
+            assert set(file.asked) <= {FLUSH}, 'it was asked what it is'
+            assert not is_open(net.daemon.pid, place)
             fe.enable(fe.rings[0], True)
             check_traffic(net, fe)
         net.daemon.wait_log('WARN +port x: guest memory lies on FUSE, which can keep the switch')

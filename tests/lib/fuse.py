@@ -2,6 +2,7 @@
 """fuse.py: a file that we serve ourselves (FUSE), and whose pages nobody ever gets: as a front-end
 can have one that means ill. The kernel's include/uapi/linux/fuse.h has the messages."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -13,16 +14,19 @@ from daemon import LIBC
 
 MNT_DETACH = 2
 GETATTR, OPEN, READ, STATFS, RELEASE, INIT, FORGET, INTERRUPT = 3, 14, 15, 17, 18, 26, 2, 36
+FLUSH = 25
 REQUEST_MAX = 1 << 20
 FOR_EVER = 1 << 30  # seconds that the kernel may believe what it was told
 
 
 class FuseFile:
-    """The file at `path`, where a file has to be, of that many bytes; until the end of `with`."""
+    """The file at `path`, where a file has to be, of that many bytes; until the end of `with`.
+    asked: the requests that there were since it was opened."""
 
     def __init__(self, path, size):
         self.path = path
         self.size = size
+        self.asked = []
         self.device = os.open('/dev/fuse', os.O_RDWR | os.O_CLOEXEC)
         options = f'fd={self.device},rootmode={stat.S_IFREG | 0o600:o},user_id={os.getuid()},' \
                   f'group_id={os.getgid()}'
@@ -33,6 +37,7 @@ class FuseFile:
         self.server = threading.Thread(target=self.serve, daemon=True)
         self.server.start()
         self.file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self.asked.clear()
 
     def answer(self, opcode):
         """What a request is answered with; None: it is not."""
@@ -55,12 +60,14 @@ class FuseFile:
             except OSError:
                 return
             _, opcode, unique = struct.unpack_from('=IIQ', request)
+            self.asked.append(opcode)
             body = self.answer(opcode)
             error = 0
             if isinstance(body, int):
                 body, error = b'', -body
             if body is not None:
-                os.write(self.device, struct.pack('=IiQ', 16 + len(body), error, unique) + body)
+                with contextlib.suppress(FileNotFoundError):  # nobody waits for it any more
+                    os.write(self.device, struct.pack('=IiQ', 16 + len(body), error, unique) + body)
 
     def __enter__(self):
         return self

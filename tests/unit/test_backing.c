@@ -11,7 +11,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -31,7 +30,6 @@ test_files(void **state)
 
 	(void)state;
 	assert_null(backing_unfit(fd, 0));
-	assert_true(backing_is_quick(fd));
 	close(fd);
 	fd = memfd_create("guest", MFD_CLOEXEC | MFD_HUGETLB);
 	if (fd >= 0) {
@@ -41,39 +39,16 @@ test_files(void **state)
 	fd = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd >= 0) {
 		assert_null(backing_unfit(fd, 0));
-		assert_true(backing_is_quick(fd));
 		close(fd);
 	}
 	fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	assert_string_equal(backing_unfit(fd, 0), unknown);
-	assert_false(backing_is_quick(fd));
 	close(fd);
 	assert_int_equal(pipe(ends), 0);
 	assert_string_equal(backing_unfit(ends[0], getpid()), unseen);
-	assert_false(backing_is_quick(ends[0]));
 	close(ends[0]);
 	close(ends[1]);
 	assert_string_equal(backing_unfit(-1, 0), "something that does not say what it is");
-	assert_false(backing_is_quick(-1));
-}
-
-/* What is closed at once, and what may take its time, whatever it lies on. */
-static void
-test_quick(void **state)
-{
-	int fd = eventfd(0, EFD_CLOEXEC), ends[2];
-
-	(void)state;
-	assert_true(backing_is_quick(fd));
-	assert_string_equal(backing_unfit(fd, 0), unseen);
-	close(fd);
-	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	assert_false(backing_is_quick(fd));
-	close(fd);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-	assert_false(backing_is_quick(ends[0]));
-	close(ends[0]);
-	close(ends[1]);
 }
 
 static void
@@ -337,10 +312,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_files),	      cmocka_unit_test(test_quick),
-		cmocka_unit_test(test_types),	      cmocka_unit_test(test_mountinfo),
-		cmocka_unit_test(test_garbage),	      cmocka_unit_test(test_long),
-		cmocka_unit_test(test_foreign_mount),
+		cmocka_unit_test(test_files),	  cmocka_unit_test(test_types),
+		cmocka_unit_test(test_mountinfo), cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_long),	  cmocka_unit_test(test_foreign_mount),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
