@@ -178,6 +178,7 @@ flood(const char *address, const char *port, const char *per_second)
 	static char data[FLOOD_LEN];
 	struct iovec iov = {.iov_base = data, .iov_len = sizeof(data)};
 	uint64_t rate = strtoull(per_second, NULL, 10), start, sent = 0;
+	useconds_t rest_us = rate > 0 && rate < 2000 ? (useconds_t)(1000000 / rate) : 500;
 	struct mmsghdr burst[FLOOD_BURST_MAX];
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
@@ -202,7 +203,7 @@ flood(const char *address, const char *port, const char *per_second)
 		if (n > 0) /* else nobody takes them, which is said to us from time to time */
 			sent += (uint64_t)n;
 		if (due < FLOOD_BURST_MAX)
-			usleep(500);
+			usleep(rest_us);
 	}
 	printf("%llu\n", (unsigned long long)sent);
 	return EXIT_SUCCESS;
