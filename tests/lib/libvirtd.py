@@ -23,7 +23,7 @@ import time
 import xml.etree.ElementTree as ET
 
 from daemon import (assert_no_report, build_dir, die_with_parent, REPO, sanitizer_env, wait_until)
-from guest import Guest, GuestError
+from guest import KERNEL_LINE, Guest, GuestError
 
 # as Debian has them; the package that makes the user also starts a service, and so is not needed
 QEMU_USER, QEMU_UID = 'libvirt-qemu', 64055
@@ -257,7 +257,7 @@ class Domain(Guest):
         cpu.clear()
         cpu.set('mode', 'maximum')
         ET.SubElement(cpu, 'feature', policy='disable', name='la57')
-        line = 'console=ttyS0 quiet reboot=t mitigations=off nokaslr vswitch.name=' + name
+        line = f'{KERNEL_LINE} vswitch.name={name}'
         system = root.find('os')
         set_child(system, 'kernel', os.path.join(self.dir, 'kernel'))
         set_child(system, 'initrd', os.path.join(self.dir, 'initramfs'))

@@ -220,7 +220,7 @@ class SriovGuest(Guest):
             devices += self._nic_args(n, nic)
         super().__init__(name, workdir, image, accel=f'tcg,thread={thread}', cpus=2,
                          memory=memory, qemu=qemu,
-                         append='intel_iommu=on iommu=pt tsc=reliable no_timer_check '
+                         append='intel_iommu=on iommu=pt tsc=reliable '
                                 'random.trust_cpu=on ipv6.disable=1 '
                                 f'hugepages={HUGEPAGES}', devices=devices)
 
