@@ -6,11 +6,9 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
 #include <linux/magic.h>
 
@@ -19,6 +17,7 @@
 #include "guard.h"
 #include "log.h"
 #include "session.h"
+#include "stall.h"
 
 enum {
 	RING_INDEX_MASK = 0xff, /* in messages that come with a descriptor */
@@ -242,8 +241,6 @@ is_ring_fit(const struct session *s, const struct vhost_message *message)
 static bool
 is_wakeup_fit(const struct session *s, const struct vhost_message *message)
 {
-	static const char eventfd[] = "anon_inode:[eventfd]";
-	char path[32], name[sizeof(eventfd)] = "";
 	int fd = compat_fd(message, 0);
 
 	if ((message->request != REQUEST_SET_VRING_KICK &&
@@ -251,9 +248,7 @@ is_wakeup_fit(const struct session *s, const struct vhost_message *message)
 	     message->request != REQUEST_SET_VRING_ERR) ||
 	    fd < 0)
 		return true;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (readlink(path, name, sizeof(name)) == sizeof(eventfd) - 1 &&
-	    memcmp(name, eventfd, sizeof(eventfd) - 1) == 0) {
+	if (stall_is_eventfd(fd)) {
 		make_nonblocking(fd);
 		return true;
 	}

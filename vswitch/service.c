@@ -45,12 +45,6 @@ now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static uint64_t
-rounds_of(const struct worker *w)
-{
-	return atomic_load_explicit(&w->n_rounds, memory_order_relaxed);
-}
-
 /* Says once that a worker stands still, when half of the time is over. */
 static void
 tell_stuck(struct service *s, uint32_t id, uint64_t now)
@@ -73,7 +67,7 @@ feed(struct service *s)
 	bool all = true;
 
 	for (uint32_t i = 0; i < s->sw->n_workers; i++) {
-		if (rounds_of(s->sw->workers[i]) != s->seen[i].n_rounds)
+		if (worker_rounds(s->sw->workers[i]) != s->seen[i].n_rounds)
 			continue;
 		tell_stuck(s, i, now);
 		all = false;
@@ -83,7 +77,7 @@ feed(struct service *s)
 	for (uint32_t i = 0; i < s->sw->n_workers; i++) {
 		if (s->seen[i].is_stuck)
 			log_info("worker %u: on CPU %u goes on", i, s->sw->workers[i]->cpu);
-		s->seen[i] = (struct seen){.n_rounds = rounds_of(s->sw->workers[i])};
+		s->seen[i] = (struct seen){.n_rounds = worker_rounds(s->sw->workers[i])};
 	}
 	s->fed_us = now;
 	sd_notify(0, "WATCHDOG=1");

@@ -38,12 +38,22 @@ ignore(int signo)
 	(void)signo; /* that it came is all: a system call ends by it */
 }
 
+bool
+stall_is_eventfd(int fd)
+{
+	static const char eventfd[] = "anon_inode:[eventfd]";
+	char path[64], name[sizeof(eventfd)] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, name, sizeof(name)) == sizeof(eventfd) - 1 &&
+	       memcmp(name, eventfd, sizeof(eventfd) - 1) == 0;
+}
+
 /* Does the thread wait in write(2) to an eventfd? If so, which. */
 static bool
 waits_for_eventfd(pid_t tid, unsigned long *fd)
 {
-	static const char eventfd[] = "anon_inode:[eventfd]";
-	char path[64], text[64], name[sizeof(eventfd)] = "";
+	char path[64], text[64];
 	long number;
 	ssize_t n;
 	int file;
@@ -55,23 +65,14 @@ waits_for_eventfd(pid_t tid, unsigned long *fd)
 	n = read(file, text, sizeof(text) - 1); /* "running", or its number and arguments */
 	close(file);
 	text[n > 0 ? n : 0] = 0;
-	if (sscanf(text, "%ld %lx", &number, fd) != 2 || number != SYS_write)
-		return false;
-	snprintf(path, sizeof(path), "/proc/self/fd/%lu", *fd);
-	return readlink(path, name, sizeof(name)) == sizeof(eventfd) - 1 &&
-	       memcmp(name, eventfd, sizeof(eventfd) - 1) == 0;
-}
-
-static uint64_t
-rounds_of(const struct worker *w)
-{
-	return atomic_load_explicit(&w->n_rounds, memory_order_relaxed);
+	return sscanf(text, "%ld %lx", &number, fd) == 2 && number == SYS_write &&
+	       stall_is_eventfd((int)*fd);
 }
 
 static void
 look_at(struct stall *s, const struct worker *w)
 {
-	uint64_t n_rounds = rounds_of(w);
+	uint64_t n_rounds = worker_rounds(w);
 	unsigned long fd, same;
 	uint16_t port;
 
@@ -83,7 +84,7 @@ look_at(struct stall *s, const struct worker *w)
 		return;
 	/* it is still there after the port was read: so this is the port */
 	port = atomic_load_explicit(&w->at, memory_order_relaxed);
-	if (!waits_for_eventfd(w->tid, &same) || same != fd || rounds_of(w) != n_rounds)
+	if (!waits_for_eventfd(w->tid, &same) || same != fd || worker_rounds(w) != n_rounds)
 		return;
 	if (!atomic_exchange_explicit(&guilty[port], true, memory_order_relaxed))
 		hint_post(HINT_PORT, port, 0);

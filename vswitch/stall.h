@@ -31,6 +31,9 @@ struct stall *stall_start(struct vswitch *sw, struct error *e);
 /* Before the workers end. Takes NULL. */
 void stall_stop(struct stall *s);
 
+/* Is it one, and not something else whose writes could wait? Any descriptor may be asked. */
+bool stall_is_eventfd(int fd);
+
 /* Has a worker waited for the peer of this port, since stall_forgive()? */
 bool stall_is_by(uint16_t port);
 void stall_forgive(uint16_t port);

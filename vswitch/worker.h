@@ -113,6 +113,12 @@ worker_touch(struct worker *w, const struct port *port)
 	w->n_touches++;
 }
 
+static inline uint64_t
+worker_rounds(const struct worker *w)
+{
+	return atomic_load_explicit(&w->n_rounds, memory_order_relaxed);
+}
+
 /* Before each call of a port's that may wake its peer. */
 static inline void
 worker_enter(struct worker *w, const struct port *port)
