@@ -86,8 +86,8 @@ look_at(struct stall *s, const struct worker *w)
 	port = atomic_load_explicit(&w->at, memory_order_relaxed);
 	if (!waits_for_eventfd(w->tid, &same) || same != fd || worker_rounds(w) != n_rounds)
 		return;
-	if (!atomic_exchange_explicit(&guilty[port], true, memory_order_relaxed))
-		hint_post(HINT_PORT, port, 0);
+	atomic_store_explicit(&guilty[port], true, memory_order_relaxed);
+	hint_post(HINT_PORT, port, 0); /* each time: one may be lost */
 	pthread_kill(w->thread, STALL_SIGNAL);
 }
 

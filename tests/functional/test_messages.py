@@ -23,6 +23,7 @@ from net import Net
 from test_leaks import fds
 
 PAGE = 4096
+POSTCOPY_ADVISE = 28
 LOG_SIZE = PAGE  # bytes: for 128 MiB of guest memory
 
 
@@ -474,6 +475,29 @@ def test_what_was_not_offered(what):
             assert not fe.set(request, payload, [fe.file] * n_files)
         assert memfds(net.daemon.pid) == before
         net.daemon.wait_log(f'WARN +port x: QEMU sends message {request}, which belongs to nothing')
+        check_traffic(net, fe)
+
+
+def userfaults(pid):
+    """How many userfaultfds a process has."""
+    return sum('userfaultfd' in name for name in fds(pid))
+
+
+@pytest.mark.parametrize('kind', ['server', 'library'])
+def test_postcopy_is_advised_again(kind):
+    """For each advice the library opens a descriptor, and forgets the one before: there is one."""
+    with bed(kind) as (net, fe, _):
+        fe.start()
+        net.daemon.wait_link('x')
+        fe.message(POSTCOPY_ADVISE)
+        assert fe.answer(POSTCOPY_ADVISE) is not None
+        assert userfaults(net.daemon.pid) == 1
+        for _ in range(3):
+            assert not fe.set(POSTCOPY_ADVISE)
+        assert userfaults(net.daemon.pid) == 1
+        net.daemon.wait_log('WARN +port x: QEMU begins a post-copy migration twice')
+        for ring in fe.rings:
+            fe.enable(ring, True)
         check_traffic(net, fe)
 
 
